@@ -46,7 +46,7 @@ export function makeLogger(options: LoggerOptions): Logger {
   const target = options.destination ?? fileDestination({ dest: 1, sync: true });
   const pretty = options.pretty ?? (options.destination === undefined && process.stdout.isTTY === true);
   const stream = pretty
-    ? PinoPretty({ colorize: process.stdout.isTTY === true, sync: true, destination: writable(target) })
+    ? PinoPretty({ colorize: process.stdout.isTTY === true, sync: true, destination: target })
     : target;
   return pino(
     {
