@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Brings what the tests want on a bare Debian machine: sshd, make, certificates, grpcurl. Prints, as shell lines for the
+# caller to eval, the PATH to use and MUSTER_CI_WITHOUT: the tools that this machine cannot have, whose tests are then
+# skipped in spite of CI=true. All other output goes to stderr.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+grpcurl_version=v1.9.3
+tools=${MUSTER_TOOLS_DIR:-$PWD/.muster/tools}
+without=()
+say() { printf 'prepare-ci: %s\n' "$*" >&2; }
+as_root() { if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi; }
+
+install_packages() {
+  local missing=()
+  [[ -x /usr/sbin/sshd ]] || missing+=(openssh-server)
+  command -v ssh >/dev/null || missing+=(openssh-client)
+  command -v curl >/dev/null || missing+=(curl)
+  command -v setsid >/dev/null || missing+=(util-linux)
+  ((${#missing[@]})) || return 0
+  say "installing ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  # A policy of 101 keeps Debian from starting an sshd of the machine's own: the tests start private ones.
+  local policy=/usr/sbin/policy-rc.d made=
+  if [[ ! -e $policy ]]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null && as_root chmod 755 "$policy" && made=yes
+  fi
+  { as_root apt-get update -qq && as_root apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >&2 </dev/null ||
+    say "apt-get could not install ${missing[*]}"
+  if [[ -n $made ]]; then as_root rm -f "$policy"; fi
+}
+
+install_grpcurl() {
+  if command -v grpcurl >/dev/null || [[ -x $tools/grpcurl ]]; then return 0; fi
+  local go
+  go=$(command -v go || echo /usr/local/go/bin/go)
+  if [[ ! -x $go ]]; then
+    say 'grpcurl is missing, and so is Go, which would build it'
+    return 0
+  fi
+  say "building grpcurl $grpcurl_version"
+  mkdir -p "$tools"
+  GOBIN=$tools timeout 300 "$go" install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl_version" >&2 ||
+    say 'grpcurl could not be built'
+}
+
+# What no package brings: a running Docker daemon, a booted systemd, a browser.
+note_absent() {
+  [[ -x /usr/sbin/sshd ]] || without+=(sshd)
+  PATH="$tools:$PATH" command -v grpcurl >/dev/null || without+=(grpcurl)
+  timeout 20 docker version >/dev/null 2>&1 </dev/null || without+=(docker)
+  [[ -d /run/systemd/system ]] || without+=(systemd)
+  command -v chromium >/dev/null || command -v google-chrome >/dev/null || without+=(browser)
+  if ((${#without[@]})); then say "this machine does without: ${without[*]}"; fi
+}
+
+install_packages
+install_grpcurl
+note_absent
+printf 'export PATH=%q\n' "$tools:$PATH"
+printf 'export MUSTER_CI_WITHOUT=%q\n' "${without[*]}"
