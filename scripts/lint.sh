@@ -19,7 +19,7 @@ if [[ -n $(find proto -name '*.proto' -print -quit 2>/dev/null) ]]; then
   step 'contract against the release' scripts/check-breaking.sh
 fi
 step 'imports' node scripts/check-imports.ts
-step 'docs' node scripts/check-docs.ts
+step 'docs' node --conditions=muster-source --disable-warning=ExperimentalWarning scripts/check-docs.ts
 step 'files' node scripts/check-files.ts
 
 took="took $((SECONDS - started)) s"

@@ -24,9 +24,13 @@ describe('findImports', () => {
   });
 
   it('does not find what only stands in a comment or a template', () => {
-    const source = ["// import 'a';", "/* import 'b'; */", 'const text = `', "import 'c';", '$' + '{`import "d"`}`;'].join(
-      '\n',
-    );
+    const source = [
+      "// import 'a';",
+      "/* import 'b'; */",
+      'const text = `',
+      "import 'c';",
+      '$' + '{`import "d"`}`;',
+    ].join('\n');
     expect(findImports(source)).toEqual([]);
   });
 
