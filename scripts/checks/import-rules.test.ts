@@ -73,17 +73,18 @@ describe('a domain', () => {
   it.each([
     "import { readFileSync } from 'node:fs';",
     "import { systemClock } from '@muster/common/clock/clock';",
-    "import { JobSpecSchema } from '@muster/gen/muster/job/v1/job_spec_pb';",
+    "import { create } from '@bufbuild/protobuf';",
     "import pino from 'pino';",
   ])('must not have: %s', (line) => {
     expect(messages('orchestrator/src/domain/job.ts', line)).toEqual([expect.stringContaining('domain is pure')]);
   });
 
-  it('may use pure parts of common and types of the contract', () => {
+  it('may use pure parts of common, the contract and the types of its messages', () => {
     expect(
       messages(
         'orchestrator/src/domain/job.ts',
         "import type {\n  JobSpec,\n} from '@muster/gen/muster/job/v1/job_spec_pb';",
+        "import type { Duration } from '@bufbuild/protobuf/wkt';",
         "import { asJobId } from '@muster/common/ids/ids';",
       ),
     ).toEqual([]);

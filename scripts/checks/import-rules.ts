@@ -48,8 +48,8 @@ function placeOf(path: string): Place {
 function importProblem(place: Place, found: FoundImport, declared: ReadonlySet<string>): string | undefined {
   const { specifier } = found;
   if (specifier.startsWith('.')) return relativeProblem(place, specifier);
-  if (specifier.startsWith(scope)) return workspaceProblem(place, found);
-  return outsideProblem(place, specifier, declared);
+  if (specifier.startsWith(scope)) return workspaceProblem(place, specifier);
+  return outsideProblem(place, found, declared);
 }
 
 function relativeProblem(place: Place, specifier: string): string | undefined {
@@ -83,7 +83,7 @@ function folderProblem(place: Place, target: string): string | undefined {
   return undefined;
 }
 
-function workspaceProblem(place: Place, { specifier, typeOnly }: FoundImport): string | undefined {
+function workspaceProblem(place: Place, specifier: string): string | undefined {
   const [name = '', ...path] = specifier.slice(scope.length).split('/');
   if (name === place.workspace) return `${specifier} is this package itself; import it by a relative path`;
   const rule = packages[place.workspace];
@@ -95,15 +95,20 @@ function workspaceProblem(place: Place, { specifier, typeOnly }: FoundImport): s
   }
   if (path.at(-1) === 'main')
     return `${specifier} starts a program when it is imported; import its compose or start the binary`;
-  const pure = name === 'common' ? pureCommon.includes(path[0] ?? '') : typeOnly;
-  if (isDomain(place) && !pure) {
-    return `domain is pure: types of ${scope}gen, and of ${scope}common ${pureCommon.join(', ')}; inject the rest`;
+  // The contract is data and enums: as pure as the domain itself.
+  if (isDomain(place) && name === 'common' && !pureCommon.includes(path[0] ?? '')) {
+    return `domain is pure and imports of ${scope}common only ${pureCommon.join(', ')}; inject the rest`;
   }
   return undefined;
 }
 
-function outsideProblem(place: Place, specifier: string, declared: ReadonlySet<string>): string | undefined {
-  if (isDomain(place)) return `domain is pure and imports no ${specifier}; inject what it does`;
+function outsideProblem(
+  place: Place,
+  { specifier, typeOnly }: FoundImport,
+  declared: ReadonlySet<string>,
+): string | undefined {
+  const messageType = typeOnly && specifier.startsWith('@bufbuild/protobuf');
+  if (isDomain(place) && !messageType) return `domain is pure and imports no ${specifier}; inject what it does`;
   if (!specifier.startsWith('node:') && !declared.has(packageName(specifier))) {
     return `${packageName(specifier)} is not a dependency of ${place.workspace}/package.json; declare it there`;
   }
