@@ -20,7 +20,7 @@ export function testTitles(source: string): readonly string[] {
 
 /** Markers whose test does not exist. */
 export function markerProblems(path: string, text: string, titles: ReadonlySet<string>): readonly Problem[] {
-  return [...text.matchAll(/<!--\s*test:\s*([\s\S]*?)\s*-->/g)].flatMap((match) =>
+  return [...withoutCode(text).matchAll(/<!--\s*test:\s*([\s\S]*?)\s*-->/g)].flatMap((match) =>
     (match[1] ?? '')
       .split(' | ')
       .map((title) => title.replace(/\s+/g, ' ').trim())
@@ -35,11 +35,17 @@ export function markerProblems(path: string, text: string, titles: ReadonlySet<s
 
 /** Relative links in a Markdown file that lead nowhere. `exists` gets a path from the root. */
 export function linkProblems(path: string, text: string, exists: (path: string) => boolean): readonly Problem[] {
-  const prose = text.replace(/^(```|~~~)[\s\S]*?^\1/gm, (block) => block.replace(/[^\n]/g, ' '));
-  return [...prose.matchAll(/\]\(([^()\s]+)\)/g)].flatMap((match) => {
+  return [...withoutCode(text).matchAll(/\]\(([^()\s]+)\)/g)].flatMap((match) => {
     const target = (match[1] ?? '').split('#')[0] ?? '';
     if (target === '' || /^[a-z][a-z+.-]*:/i.test(target)) return [];
     const full = posix.normalize(target.startsWith('/') ? target.slice(1) : posix.join(posix.dirname(path), target));
     return exists(full) ? [] : [{ path, line: lineAt(text, match.index), message: `link to ${target}: no such file` }];
   });
+}
+
+// Blocks and inline code show how something is written; they promise nothing. Code inside a comment is the comment's.
+function withoutCode(text: string): string {
+  return text.replace(/<!--[\s\S]*?-->|^(```|~~~)[\s\S]*?^\1|`[^`\n]+`/gm, (part) =>
+    part.startsWith('<!--') ? part : part.replace(/[^\n]/g, ' '),
+  );
 }

@@ -18,8 +18,8 @@ describe('findImports', () => {
       { specifier: 'b', line: 4, typeOnly: false },
       { specifier: './c.ts', line: 5, typeOnly: false },
       { specifier: 'd', line: 6, typeOnly: false },
-      { specifier: 'e', line: 7, typeOnly: false },
       { specifier: 'f', line: 8, typeOnly: true },
+      { specifier: 'e', line: 7, typeOnly: false },
     ]);
   });
 
@@ -31,6 +31,11 @@ describe('findImports', () => {
       "import 'c';",
       '$' + '{`import "d"`}`;',
     ].join('\n');
+    expect(findImports(source)).toEqual([]);
+  });
+
+  it('does not take a call or a value named like an import for one', () => {
+    const source = "const a = AppError.from('a text');\nexport const from = 'b';\nconst c = Buffer.from('c');";
     expect(findImports(source)).toEqual([]);
   });
 

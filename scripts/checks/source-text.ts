@@ -11,8 +11,9 @@ export interface FoundImport {
   readonly typeOnly: boolean;
 }
 
-const importPattern =
-  /(?:\bfrom|\bimport)\s*\(?\s*(?:'([^'\n]+)'|"([^"\n]+)")|\bimport\s*\(\s*(?:'([^'\n]+)'|"([^"\n]+)")/g;
+// A static import begins its line; up to `from` it has names only.
+const staticPattern = /^[ \t]*(import|export)\s(\s*type\s)?(?:[^'"();=]*?\bfrom\s*)?(?:'([^'\n]+)'|"([^"\n]+)")/gm;
+const dynamicPattern = /\bimport\s*\(\s*(?:'([^'\n]+)'|"([^"\n]+)")/g;
 
 /** Blanks comments and template literals; quoted strings stay when `strings` is 'keep' (specifiers live there). */
 export function blankOut(source: string, strings: 'keep' | 'blank'): string {
@@ -33,27 +34,20 @@ export function blankOut(source: string, strings: 'keep' | 'blank'): string {
   return result;
 }
 
-/** Every specifier in order. Type-only imports count too: a direction is a direction. */
+/** Every specifier: static ones first, then dynamic ones. Type-only imports count too: a direction is a direction. */
 export function findImports(source: string): readonly FoundImport[] {
   const code = blankOut(source, 'keep');
-  const found: FoundImport[] = [];
-  for (const match of code.matchAll(importPattern)) {
-    const specifier = match[1] ?? match[2] ?? match[3] ?? match[4];
-    if (specifier === undefined) continue;
-    const end = match.index + match[0].length;
-    found.push({
-      specifier,
-      line: lineAt(code, end),
-      typeOnly: /\b(?:import|export)\s+type\s[^;]*$/.test(statementStart(code, match.index)),
-    });
-  }
-  return found;
-}
-
-// What precedes `from` in its statement: from the last import or export keyword on.
-function statementStart(code: string, at: number): string {
-  const before = code.slice(0, at);
-  return before.slice(Math.max(before.lastIndexOf('import'), before.lastIndexOf('export'), 0));
+  const statics = [...code.matchAll(staticPattern)].map((match) => ({
+    specifier: match[3] ?? match[4] ?? '',
+    line: lineAt(code, match.index + match[0].length),
+    typeOnly: match[2] !== undefined,
+  }));
+  const dynamics = [...code.matchAll(dynamicPattern)].map((match) => ({
+    specifier: match[1] ?? match[2] ?? '',
+    line: lineAt(code, match.index + match[0].length),
+    typeOnly: false,
+  }));
+  return [...statics, ...dynamics];
 }
 
 /** The line, from 1, of a position. */
