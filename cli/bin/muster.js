@@ -2,7 +2,9 @@
 // Plain JavaScript that an old Node can still read, so that it can say what it needs.
 const [major, minor, patch] = process.versions.node.split('.').map(Number);
 if (major < 24 || (major === 24 && (minor < 18 || (minor === 18 && patch < 1)))) {
-  process.stderr.write('muster: needs Node 24.18.1 or newer, this is ' + process.version + '; run it with npx from the project, which pins Node 24\n');
+  process.stderr.write(
+    `muster: needs Node 24.18.1 or newer, this is ${process.version}; run it with npx from the project, which pins Node 24\n`,
+  );
   process.exit(1);
 }
-import('../dist/main.js');
+await import('../dist/main.js');
