@@ -41,7 +41,7 @@ fi
 have=$("$bin/node" -v 2>/dev/null) || fail 'the pinned Node did not arrive in node_modules/.bin; run: npm rebuild node --ignore-scripts=false'
 [[ $have == v24.* ]] || fail "node_modules/.bin/node is $have, not Node 24; run: make clean setup"
 "$bin/node" -e "new (require('better-sqlite3'))(':memory:').close()" ||
-  fail 'better-sqlite3 has no binary for this machine; install python3, make and g++, then run: npm rebuild better-sqlite3'
+  fail 'better-sqlite3 has no binary for this machine; install python3, make and g++, then run: cd node_modules/better-sqlite3 && npx node-gyp rebuild --release'
 
 wanted >"$stamp"
 say "done, Node $have, took $((SECONDS - started)) s"
