@@ -69,7 +69,13 @@ export interface StatusReport {
 
 export type StatusResult =
   /** The attempt moved. `requeued`: it never ran, and its task waits for another node. */
-  | { readonly kind: 'moved'; readonly job: Job; readonly task: Task; readonly attempt: Attempt; readonly requeued: boolean }
+  | {
+      readonly kind: 'moved';
+      readonly job: Job;
+      readonly task: Task;
+      readonly attempt: Attempt;
+      readonly requeued: boolean;
+    }
   /** A lower or equal rank: to be acknowledged, nothing changed. */
   | { readonly kind: 'ignored'; readonly job: Job; readonly task: Task; readonly attempt: Attempt }
   /** No such attempt on that node. */

@@ -1,0 +1,108 @@
+// A node says hello: what it holds is compared with the store (reconcile.ts), and the outcome is carried out before it gets its welcome.
+import type { AttemptId } from '@muster/common/ids/ids';
+import type { UnsettledAttempt } from '../jobs/job-store.ts';
+import type { AgentSession, Assignment, HelloReport, LogPosition, Reconciliation } from '../sessions/session-ports.ts';
+import type { Dispatch } from './dispatch-state.ts';
+import { type Known, type ReconcilePlan, reconcile } from './reconcile.ts';
+import { applyResult } from './status-intake.ts';
+
+/** Prepares welcome and COMPLETE set. */
+export async function openSession(
+  dispatch: Dispatch,
+  session: AgentSession,
+  hello: HelloReport,
+): Promise<Reconciliation> {
+  dropOffers(dispatch, session);
+  // A permission to start whose commit is under way must be seen below, or the attempt would be in neither session.
+  await Promise.allSettled(dispatch.offers.ofNode(session.nodeId).flatMap((offer) => offer.allowing ?? []));
+  const unsettled = await dispatch.store.unsettled(session.nodeId);
+  const known = await lookUp(dispatch, session, hello, unsettled);
+  const plan = reconcile(session, hello.held, unsettled, (id) => known.get(id) ?? 'unknown');
+  await carryOut(dispatch, session, plan);
+  const positions = await positionsOf(dispatch, [...plan.keep, ...plan.stop.map((each) => each.attemptId)]);
+  return {
+    verdicts: [
+      ...plan.keep.map((attemptId) => ({ attemptId, verdict: 'keep' as const, acks: positions.get(attemptId) ?? [] })),
+      ...plan.stop.map((each) => ({ ...each, verdict: 'stop' as const, acks: positions.get(each.attemptId) ?? [] })),
+      ...plan.forget.map((attemptId) => ({ attemptId, verdict: 'forget' as const, acks: [] })),
+    ],
+    complete: plan.complete.map(assignmentOf),
+  };
+}
+
+/** Offers die with their session; a task whose start is being committed is past that. */
+export function dropOffers(dispatch: Dispatch, newer: AgentSession | undefined, ended?: AgentSession): void {
+  const nodeId = newer?.nodeId ?? ended?.nodeId;
+  if (nodeId === undefined) return;
+  for (const offer of dispatch.offers.ofNode(nodeId)) {
+    if (offer.session === newer || (ended !== undefined && offer.session !== ended)) continue;
+    if (offer.allowing !== undefined) continue;
+    dispatch.offers.remove(offer.attemptId);
+    dispatch.queue.add(offer.task);
+  }
+  dispatch.wakeup.notify();
+}
+
+/** What the store knows about held attempts that are settled or nobody's. One look each: nodes hold few of these. */
+async function lookUp(
+  dispatch: Dispatch,
+  session: AgentSession,
+  hello: HelloReport,
+  unsettled: readonly UnsettledAttempt[],
+): Promise<ReadonlyMap<AttemptId, Known>> {
+  const open = new Set(unsettled.map((each) => each.attempt.id));
+  const others = hello.held.map((each) => each.attemptId).filter((id) => !open.has(id));
+  const found = await Promise.all(others.map((id) => dispatch.store.findAttempt(id)));
+  return new Map(
+    others.map((id, index) => [id, found[index]?.attempt.nodeId === session.nodeId ? 'settled' : 'unknown']),
+  );
+}
+
+async function carryOut(dispatch: Dispatch, session: AgentSession, plan: ReconcilePlan): Promise<void> {
+  const foreign = plan.foreign.filter((id) => dispatch.book.get(id) === undefined);
+  dispatch.book.setForeign(session.nodeId, foreign);
+  dispatch.nodes.setForeign(session.nodeId, foreign);
+  if (foreign.length > 0) {
+    dispatch.logger.warn(
+      { nodeId: session.nodeId, attempts: foreign },
+      'the node runs attempts that the store does not know; they are left alone',
+    );
+  }
+  for (const id of plan.endLogs) {
+    const attempt = dispatch.book.get(id)?.attempt;
+    dispatch.logs.endLog(id, attempt === undefined ? undefined : lengthsOf(attempt.streams));
+  }
+  for (const lost of plan.lost) {
+    const results = await dispatch.store.closeAsLost(
+      [lost.attemptId],
+      lost.reason,
+      lost.message,
+      dispatch.clock.nowMs(),
+    );
+    for (const result of results) applyResult(dispatch, result, undefined);
+  }
+}
+
+function lengthsOf(streams: UnsettledAttempt['attempt']['streams']) {
+  return streams.flatMap(({ run, stream, producedBytes }) =>
+    producedBytes === undefined ? [] : [{ run, stream, lengthBytes: producedBytes }],
+  );
+}
+
+async function positionsOf(
+  dispatch: Dispatch,
+  ids: readonly AttemptId[],
+): Promise<ReadonlyMap<AttemptId, readonly LogPosition[]>> {
+  return new Map(await Promise.all(ids.map(async (id) => [id, await dispatch.logs.positions(id)] as const)));
+}
+
+function assignmentOf({ attempt, jobId, taskIndex, spec }: UnsettledAttempt): Assignment {
+  return {
+    attemptId: attempt.id,
+    jobId,
+    taskIndex,
+    attemptNumber: attempt.number,
+    spec,
+    ...(attempt.stopRequested === undefined ? {} : { stop: attempt.stopRequested }),
+  };
+}
