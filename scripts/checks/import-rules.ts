@@ -107,7 +107,8 @@ function outsideProblem(
   { specifier, typeOnly }: FoundImport,
   declared: ReadonlySet<string>,
 ): string | undefined {
-  const messageType = typeOnly && specifier.startsWith('@bufbuild/protobuf');
+  // The well-known types come with pure functions only; of the runtime a domain knows the types.
+  const messageType = specifier === '@bufbuild/protobuf/wkt' || (typeOnly && specifier === '@bufbuild/protobuf');
   if (isDomain(place) && !messageType) return `domain is pure and imports no ${specifier}; inject what it does`;
   if (!specifier.startsWith('node:') && !declared.has(packageName(specifier))) {
     return `${packageName(specifier)} is not a dependency of ${place.workspace}/package.json; declare it there`;
