@@ -33,6 +33,9 @@ export interface LogPosition {
   readonly nextOffsetBytes: number;
 }
 
+/** Why we close a session. */
+export type EndReason = 'shutdown' | 'superseded' | 'revoked' | 'overloaded';
+
 /** A live session as the rest sees it. Its methods never throw and never wait; on a session that has ended they do nothing. */
 export interface AgentSession {
   readonly id: SessionId;
@@ -46,12 +49,14 @@ export interface AgentSession {
   /** Most attempts the node runs at once. */
   readonly maxAttempts: number;
   readonly ended: boolean;
+  /** Attempts that it held at hello and the store does not know. Known once it is established. */
+  readonly foreign: ReadonlySet<AttemptId>;
   assign(change: AssignmentChange): void;
   ackStatus(attemptId: AttemptId, state: AttemptState['kind']): void;
   forget(attemptIds: readonly AttemptId[]): void;
   ackLog(position: LogPosition): void;
   /** Says goodbye and closes. */
-  end(reason: 'shutdown' | 'superseded' | 'revoked' | 'overloaded', message: string, retryAfterMs?: number): void;
+  end(reason: EndReason, message: string, retryAfterMs?: number): void;
 }
 
 /** What the agent holds, from its hello. */
@@ -80,6 +85,8 @@ export interface Reconciliation {
     readonly acks: readonly LogPosition[];
   }[];
   readonly complete: readonly Assignment[];
+  /** Those of the kept attempts that the store does not know: shown as foreign, left alone. Unset: none. */
+  readonly foreign?: readonly AttemptId[];
 }
 
 /** Answers of a node to an offer. */
@@ -101,31 +108,32 @@ export interface WorkPort {
   closed(session: AgentSession): void;
 }
 
+/** A piece of output, checked. */
+export interface IncomingChunk {
+  readonly attemptId: AttemptId;
+  readonly run: number;
+  readonly stream: OutputStreamName;
+  readonly offsetBytes: number;
+  /** 1 byte to 256 KiB; the receiver keeps it. */
+  readonly data: Uint8Array;
+  readonly observedAtMs: number;
+}
+
+/** A piece of output that is gone, checked. */
+export interface IncomingGap {
+  readonly attemptId: AttemptId;
+  readonly run: number;
+  readonly stream: OutputStreamName;
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+  readonly reason: 'unspecified' | 'spool_full' | 'disk_error' | 'file_gone' | 'node_rebooted';
+}
+
 /** Log intake, as sessions need it: implemented by logs/. It acknowledges by session.ackLog after durability. */
 export interface LogPort {
   /** Whether the node may write this attempt's log; 'unknown' ends the session with PERMISSION_DENIED. Resolves when the bytes are taken over (not yet durable). */
-  chunk(
-    session: AgentSession,
-    chunk: {
-      readonly attemptId: AttemptId;
-      readonly run: number;
-      readonly stream: OutputStreamName;
-      readonly offsetBytes: number;
-      readonly data: Uint8Array;
-      readonly observedAtMs: number;
-    },
-  ): Promise<'taken' | 'unknown'>;
-  gap(
-    session: AgentSession,
-    gap: {
-      readonly attemptId: AttemptId;
-      readonly run: number;
-      readonly stream: OutputStreamName;
-      readonly offsetBytes: number;
-      readonly lengthBytes: number;
-      readonly reason: 'unspecified' | 'spool_full' | 'disk_error' | 'file_gone' | 'node_rebooted';
-    },
-  ): Promise<'taken' | 'unknown'>;
+  chunk(session: AgentSession, chunk: IncomingChunk): Promise<'taken' | 'unknown'>;
+  gap(session: AgentSession, gap: IncomingGap): Promise<'taken' | 'unknown'>;
 }
 
 /** The node's own facts, as sessions need them: implemented over NodeStore and the live registry. */
@@ -135,4 +143,12 @@ export interface NodePort {
   hello(session: AgentSession, hello: HelloReport): Promise<NodeRecord>;
   fingerprint(session: AgentSession, fingerprint: Fingerprint): void;
   heartbeat(session: AgentSession, appliedRevision: number, usage: NodeUsage | undefined): void;
+  /** Any frame has come. Called for each, so it must be cheap. */
+  heard(session: AgentSession): void;
+  /** The session's welcome and COMPLETE set are on their way. */
+  established(session: AgentSession): void;
+  /** Several machines seem to share the node's certificate: it gets no work until a user lifts that. */
+  quarantine(nodeId: NodeId, reason: string): void;
+  /** The session is over. */
+  closed(session: AgentSession): void;
 }
