@@ -21,7 +21,9 @@ export interface AccessStore {
   /** Newest first, after `after`. */
   listKeys(limit: number, after: ApiKeyId | undefined): Promise<readonly ApiKeyRecord[]>;
   /** 'last_admin': the only admin key that is left is not revoked. */
-  revokeKey(id: ApiKeyId): Promise<{ kind: 'revoked'; key: ApiKeyRecord } | { kind: 'not_found' } | { kind: 'last_admin' }>;
+  revokeKey(
+    id: ApiKeyId,
+  ): Promise<{ kind: 'revoked'; key: ApiKeyRecord } | { kind: 'not_found' } | { kind: 'last_admin' }>;
   /** True when there is no key at all, as on the first start. */
   isEmpty(): Promise<boolean>;
 }
