@@ -92,6 +92,9 @@ class DirectoryLock implements AsyncDisposable {
   async #outlastOthers(): Promise<void> {
     const names = await readdir(this.#directory);
     for (const name of names.filter((each) => LOCK_NAME.test(each) && each !== this.#name)) await this.#outlast(name);
+    // Between our bind and our listen (one instant) a contender may have taken us for dead and removed our name; without
+    // the name later ones would not find us. It has ended since, or we had not outlasted it.
+    if (!(await readdir(this.#directory)).includes(this.#name)) throw this.#taken('unknown');
   }
 
   async #outlast(name: string): Promise<void> {

@@ -13,7 +13,7 @@ import {
   statfs,
   unlink,
 } from 'node:fs/promises';
-import { AppError, errnoOf } from '../errors/app-error.ts';
+import { AppError, errnoOf, isError } from '../errors/app-error.ts';
 import type { ErrorCode } from '../errors/codes.ts';
 import type { Disk, DiskFile, DiskStat, OpenFlags } from './disk.ts';
 
@@ -172,7 +172,7 @@ async function attempt<T>(operation: string, what: string, work: () => Promise<T
   try {
     return await work();
   } catch (error) {
-    const errno = errnoOf(error) ?? (error instanceof Error ? error.message : String(error));
+    const errno = errnoOf(error) ?? (isError(error) ? error.message : String(error));
     throw new AppError(codeOfErrno.get(errno) ?? 'internal', `cannot ${operation} ${what}: ${errno}`, { cause: error });
   }
 }
