@@ -31,6 +31,11 @@ export interface LoadedConfig<T> {
   readonly sources: Readonly<Record<keyof T, Source>>;
 }
 
+interface Loaded {
+  readonly value: object;
+  readonly sources: object;
+}
+
 type Outcome =
   | { readonly kind: 'set'; readonly value: unknown; readonly source: Source }
   | { readonly kind: 'problem'; readonly text: string };
@@ -55,7 +60,9 @@ export function loadConfig<T extends object>(sources: ConfigSources<T>): LoadedC
   }
   if (problems.length > 0)
     throw new AppError('invalid_argument', `the configuration has problems:\n  ${problems.join('\n  ')}`);
-  return complete(value, from);
+  const loaded: Loaded = { value, sources: from };
+  if (!isComplete(loaded, sources.fields)) throw new AppError('internal', 'a setting was neither loaded nor refused');
+  return loaded;
 }
 
 /** The table's rows; a field is read as one of unknown, since its own parse and print fit each other. */
@@ -63,9 +70,9 @@ export function entriesOf<T extends object>(fields: Fields<T>): [string, Field<u
   return Object.entries(fields);
 }
 
-// The loop above has filled every key of the table, each by its own field's parse; TypeScript cannot follow that.
-function complete<T>(value: object, sources: object): LoadedConfig<T> {
-  return { value, sources } as LoadedConfig<T>;
+/** Whether every setting of the table has its value; each was made by its own field's parse, so the types hold. */
+function isComplete<T extends object>(loaded: Loaded, fields: Fields<T>): loaded is LoadedConfig<T> & Loaded {
+  return Object.keys(fields).every((key) => key in loaded.value && key in loaded.sources);
 }
 
 function resolve(
