@@ -5,7 +5,7 @@
  */
 import { type ClientDuplexStream, Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../clock/clock.ts';
-import { AppError } from '../errors/app-error.ts';
+import { AppError, isError } from '../errors/app-error.ts';
 import { fromServiceError, toServiceError } from '../errors/grpc-status.ts';
 import type { ReportIncident } from '../errors/wire-details.ts';
 import { Waiters } from '../queue/waiters.ts';
@@ -15,7 +15,8 @@ import { resetServerStream } from './http2-of-call.ts';
 export interface FrameChannel<In, Out> {
   /**
    * Frames of the other side, in order; to be iterated once. Ends when the other side closed its half or we aborted,
-   * throws an AppError when the stream broke. Leaving the loop early discards what still comes; it does not end our half.
+   * throws an AppError when the stream broke. A client's cancel begins with a half-close on the wire, so it
+   * may look like one here: what must be told apart needs a goodbye frame. Leaving the loop early discards what still comes; it does not end our half.
    */
   readonly frames: AsyncIterable<In>;
   /** Resolves when the transport has taken the frame, in the order of the calls. Rejects once the stream has ended. */
@@ -41,6 +42,8 @@ interface Side<In, Out> {
   readonly stream: ClientDuplexStream<Out, In> | ServerDuplexStream<In, Out>;
   readonly write: (frame: Out) => boolean;
   readonly abort: (reason: AppError) => void;
+  /** Asked at the end of the frames: whether the other side ended its half only. A server always ends the call. */
+  readonly wasHalfClose: () => boolean;
 }
 
 type State =
@@ -54,6 +57,7 @@ export function clientFrameChannel<In, Out>(stream: ClientDuplexStream<Out, In>)
     stream,
     write: (frame) => stream.write(frame),
     abort: () => stream.cancel(),
+    wasHalfClose: () => false,
   });
   stream.on('error', (error) => channel.ended(failureOf(error)));
   stream.on('status', (status) => channel.ended(status.code === 0 ? undefined : fromServiceError(status)));
@@ -80,7 +84,12 @@ export function serverFrameChannel<In, Out>(
     // grpc-js makes the status of an error event, and sends it after what was written before.
     stream.emit('error', toServiceError(reason, options.report));
   };
-  const channel = new DuplexFrameChannel<In, Out>({ stream, write: (frame) => stream.write(frame), abort });
+  const channel = new DuplexFrameChannel<In, Out>({
+    stream,
+    write: (frame) => stream.write(frame),
+    abort,
+    wasHalfClose: () => stream.readableEnded,
+  });
   // An error event is our own abort: grpc-js itself emits none on this side.
   stream.on('error', (error) => channel.ended(failureOf(error)));
   // 'cancelled' comes whenever the call is over, also after our own orderly end.
@@ -157,12 +166,20 @@ class DuplexFrameChannel<In, Out> implements FrameChannel<In, Out> {
         if (this.#aborted) return;
         yield frame;
       }
+      await this.#checkEnd();
     } catch (error) {
       if (this.#aborted) return;
       throw await this.#readFailure(error);
     } finally {
       stream.resume();
     }
+  }
+
+  /** Without this, a stream that broke before the first read would look closed. */
+  async #checkEnd(): Promise<void> {
+    if (this.#aborted || this.#side.wasHalfClose()) return;
+    const failure = await this.closed;
+    if (failure !== undefined) throw failure;
   }
 
   /** Why reading failed: the stream's own end knows better than the iterator ("premature close"). */
@@ -172,7 +189,7 @@ class DuplexFrameChannel<In, Out> implements FrameChannel<In, Out> {
 }
 
 function failureOf(error: unknown): AppError {
-  if (error instanceof Error && 'details' in error && 'metadata' in error && 'code' in error) {
+  if (isError(error) && 'details' in error && 'metadata' in error && 'code' in error) {
     const { details, metadata, code } = error;
     if (typeof details === 'string' && typeof code === 'number' && metadata instanceof Metadata) {
       return fromServiceError({ code, details, metadata });

@@ -1,6 +1,6 @@
 /**
- * The HTTP/2 stream under a server's call, which grpc-js keeps private: there is no other way to end a call whose
- * client does not read, because its status waits behind the unread frames.
+ * The HTTP/2 stream under a server's call, which grpc-js keeps private. There is no other way to end a call whose client
+ * does not read: its status waits behind the unread frames.
  */
 import { constants } from 'node:http2';
 
@@ -9,18 +9,19 @@ const MOST_LAYERS = 8;
 
 /** Resets the stream of a server's call at once; whatever was not sent is lost. False where it could not be reached. */
 export function resetServerStream(call: object): boolean {
+  const stream = http2StreamOf(call);
+  const close: unknown = stream === undefined ? undefined : Reflect.get(stream, 'close');
+  if (stream === undefined || typeof close !== 'function') return false;
+  Reflect.apply(close, stream, [constants.NGHTTP2_CANCEL]);
+  return true;
+}
+
+function http2StreamOf(call: object): object | undefined {
   let layer: unknown = Reflect.get(call, 'call');
   for (let depth = 0; depth < MOST_LAYERS && typeof layer === 'object' && layer !== null; depth += 1) {
     const stream: unknown = Reflect.get(layer, 'stream');
-    if (typeof stream === 'object' && stream !== null) return closeWith(stream, constants.NGHTTP2_CANCEL);
+    if (typeof stream === 'object' && stream !== null) return stream;
     layer = Reflect.get(layer, 'nextCall');
   }
-  return false;
-}
-
-function closeWith(stream: object, code: number): boolean {
-  const close: unknown = Reflect.get(stream, 'close');
-  if (typeof close !== 'function') return false;
-  Reflect.apply(close, stream, [code]);
-  return true;
+  return undefined;
 }
