@@ -43,10 +43,18 @@ export class AppError extends Error {
    */
   static from(thrown: unknown, fallbackMessage?: string): AppError {
     if (thrown instanceof AppError) return thrown;
-    const text = thrown instanceof Error ? thrown.message : String(thrown);
+    const text = isError(thrown) ? thrown.message : String(thrown);
     const message = fallbackMessage === undefined ? text : `${fallbackMessage}: ${text}`;
     return new AppError(codeOfThrown(thrown), message, { cause: thrown });
   }
+}
+
+/**
+ * Whether something caught is an error. By shape, not by `instanceof`: what Node's own modules throw comes from another
+ * realm when code runs in a vm context, as tests do.
+ */
+export function isError(thrown: unknown): thrown is Error {
+  return typeof thrown === 'object' && thrown !== null && 'message' in thrown && 'name' in thrown;
 }
 
 /** Whether something caught is an AppError, and has this code if one is given. */
@@ -56,7 +64,7 @@ export function isAppError(thrown: unknown, code?: ErrorCode): thrown is AppErro
 
 /** The text code that Node puts on errors of the system and its own (`ENOENT`, `ABORT_ERR`), where there is one. */
 export function errnoOf(thrown: unknown): string | undefined {
-  if (!(thrown instanceof Error) || !('code' in thrown)) return undefined;
+  if (!isError(thrown) || !('code' in thrown)) return undefined;
   return typeof thrown.code === 'string' ? thrown.code : undefined;
 }
 
@@ -67,13 +75,13 @@ export function errorChain(thrown: unknown): string {
   // 16 links: deeper chains are cycles made by mistake.
   for (let depth = 0; at !== undefined && depth < 16; depth += 1) {
     parts.push(describeLink(at));
-    at = at instanceof Error ? at.cause : undefined;
+    at = isError(at) ? at.cause : undefined;
   }
   return parts.join(' <- ');
 }
 
 function describeLink(link: unknown): string {
-  if (!(link instanceof Error)) return String(link);
+  if (!isError(link)) return String(link);
   const code = link instanceof AppError ? link.code : (errnoOf(link) ?? link.name);
   const joined = link instanceof AggregateError ? ` [${link.errors.map((each) => errorChain(each)).join('; ')}]` : '';
   return `${code}: ${link.message}${joined}`;
@@ -93,7 +101,7 @@ const networkErrnos: ReadonlySet<string> = new Set([
 ]);
 
 function codeOfThrown(thrown: unknown): ErrorCode {
-  if (!(thrown instanceof Error)) return 'internal';
+  if (!isError(thrown)) return 'internal';
   if (thrown.name === 'AbortError') return 'cancelled';
   if (thrown.name === 'TimeoutError') return 'deadline_exceeded';
   const errno = errnoOf(thrown);
