@@ -1,5 +1,5 @@
 /** What values look like in logs: secrets masked by the name of their key, big integers as text, errors with causes. */
-import { AppError, errorChain } from '../errors/app-error.ts';
+import { AppError, errorChain, isError } from '../errors/app-error.ts';
 
 /** Keys that end in one of these words hold a secret (`joinToken`, `authorization`, `api_key`, `keyPem`). */
 const SECRET_KEY = /(token|secret|authorization|password|key)(_?pem)?$/i;
@@ -23,7 +23,7 @@ function shownRecord(fields: object, depth: number): Record<string, unknown> {
 function shownValue(value: unknown, depth: number): unknown {
   if (typeof value === 'bigint') return value.toString();
   if (typeof value !== 'object' || value === null) return value;
-  if (value instanceof Error) return shownError(value);
+  if (isError(value)) return shownError(value);
   if (value instanceof Date) return value;
   if (value instanceof Uint8Array) return `${value.byteLength} bytes`;
   if (depth >= DEEPEST) return '[deeper]';

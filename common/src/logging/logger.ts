@@ -3,8 +3,8 @@
  * single executable). Secrets are masked by the name of the key, 64-bit numbers become text, errors are shown with
  * all their causes on one line.
  */
-import { type DestinationStream, destination as fileDestination, pino } from 'pino';
-import { PinoPretty } from 'pino-pretty';
+import { type DestinationStream, destination as fileDestination, type Logger as PinoLogger, pino } from 'pino';
+import { prettyFactory } from 'pino-pretty';
 import { shownForLogs } from './log-values.ts';
 
 /** From quiet to loud. */
@@ -45,22 +45,33 @@ export interface LoggerOptions {
 export function makeLogger(options: LoggerOptions): Logger {
   const target = options.destination ?? fileDestination({ dest: 1, sync: true });
   const pretty = options.pretty ?? (options.destination === undefined && process.stdout.isTTY === true);
-  const stream = pretty
-    ? PinoPretty({ colorize: process.stdout.isTTY === true, sync: true, destination: target })
-    : target;
-  return pino(
-    {
-      name: options.name,
-      level: options.level ?? 'info',
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: {
-        level: (label) => ({ level: label }),
-        log: (fields) => shownForLogs(fields),
-        bindings: (fields) => shownForLogs(fields),
+  return narrow(
+    pino(
+      {
+        name: options.name,
+        level: options.level ?? 'info',
+        timestamp: pino.stdTimeFunctions.isoTime,
+        formatters: { level: (label) => ({ level: label }), log: shownForLogs },
+        // pino's own treatment of `err` would drop the causes' codes; ours has run before it.
+        serializers: { err: (shown: unknown) => shown },
       },
-      // pino's own treatment of `err` would drop the causes' codes; ours has run before it.
-      serializers: { err: (shown: unknown) => shown },
-    },
-    stream,
+      pretty ? prettyLines(target) : target,
+    ),
   );
+}
+
+/** pino asks no formatter for a child's fields, so they are made fit to be shown here. */
+function narrow(log: PinoLogger): Logger {
+  return {
+    debug: log.debug.bind(log),
+    info: log.info.bind(log),
+    warn: log.warn.bind(log),
+    error: log.error.bind(log),
+    child: (fields) => narrow(log.child(shownForLogs(fields))),
+  };
+}
+
+function prettyLines(target: DestinationStream): DestinationStream {
+  const toPretty = prettyFactory({ colorize: process.stdout.isTTY === true, ignore: 'pid,hostname' });
+  return { write: (line) => target.write(toPretty(line)) };
 }
