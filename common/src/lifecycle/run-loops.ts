@@ -1,7 +1,7 @@
 /**
  * Runs a program's loops together: they start together, the first that fails ends all, and nobody is left behind.
  */
-import { errorChain } from '../errors/app-error.ts';
+import { errorChain, isError } from '../errors/app-error.ts';
 import type { Logger } from '../logging/logger.ts';
 
 /** A long-running activity; returns when it is done or when the signal is aborted (or rejects with its reason). */
@@ -35,5 +35,5 @@ export async function runLoops(
 }
 
 function isAbort(error: unknown, signal: AbortSignal): boolean {
-  return error === signal.reason || (error instanceof Error && error.name === 'AbortError');
+  return error === signal.reason || (isError(error) && error.name === 'AbortError');
 }
