@@ -68,7 +68,10 @@ describe('an attempt that the node holds', () => {
   });
 
   it('is stopped when that was asked for', () => {
-    expect(verdict(reconcile(same, held, [stored('running', 'cancel')], () => 'unsettled'))).toEqual(['stop', 'complete']);
+    expect(verdict(reconcile(same, held, [stored('running', 'cancel')], () => 'unsettled'))).toEqual([
+      'stop',
+      'complete',
+    ]);
   });
 
   it('is kept out of COMPLETE when it has ended and its log has not come', () => {
