@@ -3,8 +3,10 @@
 const [major, minor, patch] = process.versions.node.split('.').map(Number);
 if (major < 24 || (major === 24 && (minor < 18 || (minor === 18 && patch < 1)))) {
   process.stderr.write(
-    `muster: needs Node 24.18.1 or newer, this is ${process.version}; run it with npx from the project, which pins Node 24\n`,
+    'muster: needs Node 24.18.1 or newer, this is ' +
+      process.version +
+      '; run it with npx from the project, which pins Node 24\n',
   );
   process.exit(1);
 }
-await import('../dist/main.js');
+import('../dist/main.js');
