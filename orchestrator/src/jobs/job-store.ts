@@ -49,7 +49,7 @@ export interface StartRequest {
 }
 
 export type StartResult =
-  | { readonly kind: 'allowed'; readonly job: Job; readonly attempt: Attempt }
+  | { readonly kind: 'allowed'; readonly job: JobSummary; readonly attempt: Attempt }
   /** The task is no longer queued: cancelled, timed out, or already given to another attempt. */
   | { readonly kind: 'not_queued' };
 
@@ -71,13 +71,13 @@ export type StatusResult =
   /** The attempt moved. `requeued`: it never ran, and its task waits for another node. */
   | {
       readonly kind: 'moved';
-      readonly job: Job;
+      readonly job: JobSummary;
       readonly task: Task;
       readonly attempt: Attempt;
       readonly requeued: boolean;
     }
   /** A lower or equal rank: to be acknowledged, nothing changed. */
-  | { readonly kind: 'ignored'; readonly job: Job; readonly task: Task; readonly attempt: Attempt }
+  | { readonly kind: 'ignored'; readonly job: JobSummary; readonly task: Task; readonly attempt: Attempt }
   /** No such attempt on that node. */
   | { readonly kind: 'unknown' };
 
@@ -122,9 +122,9 @@ export interface JobStore {
     reason: 'queue_timeout' | 'expired',
     message: string,
     atMs: number,
-  ): Promise<Job | undefined>;
+  ): Promise<JobSummary | undefined>;
   /** Fails a queued task that its only node refuses for good, with the refusal as its attempt-less reason. */
-  failQueuedTask(jobId: JobId, taskIndex: number, message: string, atMs: number): Promise<Job | undefined>;
+  failQueuedTask(jobId: JobId, taskIndex: number, message: string, atMs: number): Promise<JobSummary | undefined>;
   /** Says why a task waits, for people. Not durable work: may be batched and lost. */
   noteWaiting(jobId: JobId, taskIndex: number, message: string): Promise<void>;
   /** Closes attempts of a node as lost (ended, how lost) because another ledger or boot came back. Skips those that have ended. */
@@ -136,12 +136,15 @@ export interface JobStore {
   ): Promise<readonly StatusResult[]>;
   /** Asks for an attempt's stop for another reason than cancel. Undefined: it has ended. */
   requestStop(attemptId: AttemptId, reason: StopReason): Promise<Attempt | undefined>;
-  /** Stores that a log is complete, with its final tallies. */
+  /**
+   * Stores that a log is complete, with its final tallies, which settles the attempt. 'ignored': it has not ended, or its log is complete already.
+   * An attempt that never ran is settled by its status.
+   */
   completeLog(attemptId: AttemptId, streams: readonly StreamTally[]): Promise<StatusResult>;
   /** Undefined: no such job. */
   get(jobId: JobId): Promise<Job | undefined>;
   /** The job, task and attempt of an attempt. Undefined: no such attempt. */
-  findAttempt(attemptId: AttemptId): Promise<{ job: Job; task: Task; attempt: Attempt } | undefined>;
+  findAttempt(attemptId: AttemptId): Promise<{ job: JobSummary; task: Task; attempt: Attempt } | undefined>;
   /** Newest first, after `after`. */
   list(filter: JobFilter, limit: number, after: JobId | undefined): Promise<JobPage>;
   /** Every job that has not ended, oldest first: what dispatch loads at start. */
