@@ -3,7 +3,7 @@
  * stream's events. Neither side buffers without bound: inbound, grpc-js stops reading the connection once 16 frames
  * are unread; outbound, `send` waits while 16 frames are unsent.
  */
-import { type ClientDuplexStream, Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
+import { type ClientDuplexStream, Metadata, type ServerDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../clock/clock.ts';
 import { AppError, isError } from '../errors/app-error.ts';
 import { fromServiceError, toServiceError } from '../errors/grpc-status.ts';
@@ -81,8 +81,7 @@ export function serverFrameChannel<In, Out>(
   const abort = (reason: AppError): void => {
     const timer = clock.schedule(ABORT_GRACE_MS, () => resetServerStream(stream));
     stream.once('close', () => timer[Symbol.dispose]());
-    // grpc-js makes the status of an error event, and sends it after what was written before.
-    stream.emit('error', toServiceError(reason, options.report));
+    endWithStatus(stream, toServiceError(reason, options.report));
   };
   const channel = new DuplexFrameChannel<In, Out>({
     stream,
@@ -96,6 +95,20 @@ export function serverFrameChannel<In, Out>(
   stream.on('cancelled', () => channel.gone());
   stream.on('close', () => channel.gone());
   return channel;
+}
+
+/**
+ * Ends a server's stream with a status, after what was written before. grpc-js has only the error event for it, which
+ * also makes a reader's iterator destroy the stream: while a frame is still being written the status would be lost, and
+ * the client would wait for ever. So the status is put where that event would put it, and the event is the fallback.
+ */
+function endWithStatus(stream: ServerDuplexStream<unknown, unknown>, status: ServiceError): void {
+  if (Reflect.has(stream, 'pendingStatus')) {
+    Reflect.set(stream, 'pendingStatus', { code: status.code, details: status.details, metadata: status.metadata });
+    stream.end();
+  } else {
+    stream.emit('error', status);
+  }
 }
 
 class DuplexFrameChannel<In, Out> implements FrameChannel<In, Out> {
