@@ -21,9 +21,7 @@ export interface NodeStore {
   /** All nodes that are not removed or replaced; with `ended`, those too. */
   all(options: { readonly ended: boolean }): Promise<readonly NodeRecord[]>;
   /** Writes what a hello says only where it differs, so that a reconnect storm writes little. Returns the record after it, and the pair before it. */
-  recordHello(
-    facts: HelloFacts,
-  ): Promise<{ node: NodeRecord; previous: { ledgerId?: LedgerId; bootId?: string } }>;
+  recordHello(facts: HelloFacts): Promise<{ node: NodeRecord; previous: { ledgerId?: LedgerId; bootId?: string } }>;
   recordFingerprint(nodeId: NodeId, fingerprint: Fingerprint): Promise<NodeRecord | undefined>;
   /** Batched by the caller: about right is enough. */
   recordContacts(contacts: readonly { readonly nodeId: NodeId; readonly atMs: number }[]): Promise<void>;

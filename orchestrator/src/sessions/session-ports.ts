@@ -49,8 +49,6 @@ export interface AgentSession {
   /** Most attempts the node runs at once. */
   readonly maxAttempts: number;
   readonly ended: boolean;
-  /** Attempts that it held at hello and the store does not know. Known once it is established. */
-  readonly foreign: ReadonlySet<AttemptId>;
   assign(change: AssignmentChange): void;
   ackStatus(attemptId: AttemptId, state: AttemptState['kind']): void;
   forget(attemptIds: readonly AttemptId[]): void;
@@ -85,8 +83,6 @@ export interface Reconciliation {
     readonly acks: readonly LogPosition[];
   }[];
   readonly complete: readonly Assignment[];
-  /** Those of the kept attempts that the store does not know: shown as foreign, left alone. Unset: none. */
-  readonly foreign?: readonly AttemptId[];
 }
 
 /** Answers of a node to an offer. */

@@ -1,0 +1,29 @@
+/**
+ * Keeps the reports about each attempt in their order while those about different attempts run side by side, so that
+ * the store can commit many at once and heartbeats are answered meanwhile.
+ */
+import type { AttemptId } from '@muster/common/ids/ids';
+
+/** Reports under way for one session. */
+export class OrderedReports {
+  readonly #tails = new Map<AttemptId, Promise<void>>();
+  readonly #mostAttempts: number;
+
+  /** @param mostAttempts attempts with reports under way; beyond it `add` says whom to wait for */
+  constructor(mostAttempts: number) {
+    this.#mostAttempts = mostAttempts;
+  }
+
+  /**
+   * Starts `work` after the attempt's earlier reports. `work` must not reject. Returns undefined, or where too many are
+   * under way a promise to wait for before the next frame is read.
+   */
+  add(attemptId: AttemptId, work: () => Promise<void>): Promise<void> | undefined {
+    const earlier = this.#tails.get(attemptId);
+    const tail = (earlier === undefined ? work() : earlier.then(work)).then(() => {
+      if (this.#tails.get(attemptId) === tail) this.#tails.delete(attemptId);
+    });
+    this.#tails.set(attemptId, tail);
+    return this.#tails.size > this.#mostAttempts ? Promise.race(this.#tails.values()) : undefined;
+  }
+}
