@@ -17,32 +17,16 @@ import type { Node } from '@muster/gen/muster/node/v1/node_pb';
 import { effectiveLabels, type NodeRecord } from '../domain/node.ts';
 import { type Problem, throwProblems } from '../domain/problem.ts';
 import { keyProblems, labelProblems, matchesLabels, selectorProblems } from '../domain/selector.ts';
-import type { NodeStore } from '../sessions/node-store.ts';
+import type { NodeDirectory, NodeView } from '../sessions/node-directory.ts';
 import { type NodeLive, nodeStateOf, nodeStates, nodeToProto } from '../wire/node.ts';
 import { type PageTokens, pageSizeOf } from './page-token.ts';
 import { type ServedService, serve } from './served-service.ts';
 
-/** A node's record and what is known of it right now. */
-export interface NodeEntry {
-  readonly record: NodeRecord;
-  readonly live: NodeLive;
-}
-
-/** The nodes in memory, as this service needs them. */
-export interface NodeViews {
-  /** By id or name. */
-  find(idOrName: string): NodeEntry | undefined;
-  all(): readonly NodeEntry[];
-  /** Ids of nodes that changed since the last step; ends by the signal only. */
-  changes(signal: AbortSignal): AsyncIterable<ReadonlySet<NodeId>>;
-  /** Takes in a record that the store has just changed. */
-  replace(record: NodeRecord): void;
-}
-
 /** What the service needs. */
 export interface NodeServiceDeps {
-  readonly nodes: NodeViews;
-  readonly store: Pick<NodeStore, 'updateUserLabels' | 'setCordoned' | 'setQuarantine' | 'all'>;
+  readonly directory: NodeDirectory;
+  /** Attempts of a node that have not ended. */
+  readonly activeAttempts: (nodeId: NodeId) => number;
   readonly pageTokens: PageTokens;
   readonly clock: Clock;
   /** A node may fit now what it did not before. */
@@ -51,81 +35,84 @@ export interface NodeServiceDeps {
 
 /** The service. */
 export function nodeService(deps: NodeServiceDeps): ServedService {
-  const shown = (entry: NodeEntry, withFingerprint = true): Node =>
-    nodeToProto(entry.record, entry.live, { nowMs: deps.clock.nowMs(), withFingerprint });
+  const shown = (view: NodeView, withFingerprint = true): Node =>
+    nodeToProto(view.record, liveOf(deps, view), { nowMs: deps.clock.nowMs(), withFingerprint });
   return serve(NodeService, {
     getNode: (request) => create(GetNodeResponseSchema, { node: shown(mustFind(deps, request.node)) }),
-    listNodes: async (request) => {
+    listNodes: (request) => {
       const conditions = ['ListNodes', ...request.states.map(String), JSON.stringify(wanted(request.selector))];
       const after = deps.pageTokens.open(request.pageToken, conditions);
-      const { page, next } = pageOf(
-        await listed(deps, request.states),
-        wanted(request.selector),
-        request.pageSize,
-        after,
-      );
+      const { page, next } = pageOf(listed(deps, request.states), wanted(request.selector), request.pageSize, after);
       const nextPageToken = next === undefined ? '' : deps.pageTokens.seal(next, conditions);
-      return create(ListNodesResponseSchema, { nodes: page.map((entry) => shown(entry)), nextPageToken });
+      return create(ListNodesResponseSchema, { nodes: page.map((view) => shown(view)), nextPageToken });
     },
     watchNodes: async function* (request, context) {
       const selector = wanted(request.selector);
-      const matches = (entry: NodeEntry) => matchesLabels(selector, effectiveLabels(entry.record));
+      const matches = (view: NodeView) => isListed(view) && matchesLabels(selector, effectiveLabels(view.record));
       // The watch begins before the first look, so no change falls in between.
-      const changes = deps.nodes.changes(context.signal)[Symbol.asyncIterator]();
-      let next = changes.next();
-      const first = deps.nodes.all().filter(matches);
-      for (const entry of first) yield create(WatchNodesResponseSchema, { node: shown(entry, false) });
-      for (;;) {
-        const result = await next;
-        if (result.done === true) return;
-        next = changes.next();
-        for (const id of result.value) {
-          const entry = deps.nodes.find(id);
-          if (entry !== undefined && matches(entry))
-            yield create(WatchNodesResponseSchema, { node: shown(entry, false) });
+      const changes = deps.directory.changes.watch(context.signal);
+      for (const view of [...deps.directory.views()].filter(matches)) {
+        yield create(WatchNodesResponseSchema, { node: shown(view, false) });
+      }
+      for await (const ids of changes) {
+        for (const id of ids) {
+          const view = deps.directory.view(id);
+          if (view !== undefined && matches(view)) yield create(WatchNodesResponseSchema, { node: shown(view, false) });
         }
       }
     },
     updateNodeLabels: async (request) => {
       const { record } = mustFind(deps, request.node);
       throwProblems('invalid_argument', labelChangeProblems(request.set, request.remove));
-      const changed = await deps.store.updateUserLabels(record.id, request.set, request.remove);
-      return create(UpdateNodeLabelsResponseSchema, { node: shown(taken(deps, record, changed)) });
+      const view = await deps.directory.updateUserLabels(record.id, request.set, request.remove);
+      return create(UpdateNodeLabelsResponseSchema, { node: shown(changed(deps, record, view)) });
     },
     cordonNode: async (request) => {
       const { record } = mustFind(deps, request.node);
-      const changed = await deps.store.setCordoned(record.id, true);
-      return create(CordonNodeResponseSchema, { node: shown(taken(deps, record, changed)) });
+      const view = await deps.directory.cordon(record.id);
+      return create(CordonNodeResponseSchema, { node: shown(changed(deps, record, view)) });
     },
     uncordonNode: async (request) => {
       const { record } = mustFind(deps, request.node);
-      await deps.store.setQuarantine(record.id, undefined);
-      const changed = await deps.store.setCordoned(record.id, false);
-      return create(UncordonNodeResponseSchema, { node: shown(taken(deps, record, changed)) });
+      const view = await deps.directory.uncordon(record.id);
+      return create(UncordonNodeResponseSchema, { node: shown(changed(deps, record, view)) });
     },
   });
 }
 
-function mustFind(deps: NodeServiceDeps, idOrName: string): NodeEntry {
-  if (idOrName === '')
-    throw new AppError('invalid_argument', 'missing; give the id or name of a node', { field: 'node' });
-  const entry = deps.nodes.find(idOrName);
-  if (entry !== undefined) return entry;
-  throw new AppError(
-    'not_found',
-    `there is no node ${JSON.stringify(idOrName.slice(0, 64))}; list them with ListNodes or "muster nodes"`,
-    {
-      field: 'node',
-    },
-  );
+function liveOf(deps: NodeServiceDeps, view: NodeView): NodeLive {
+  return {
+    contact: view.contact,
+    ...(view.usage === undefined ? {} : { usage: view.usage }),
+    ...(view.session === undefined ? {} : { address: view.session.address }),
+    foreignAttemptIds: view.foreign,
+    activeAttempts: deps.activeAttempts(view.record.id),
+    ...(view.lastContactAtMs === undefined ? {} : { lastContactAtMs: view.lastContactAtMs }),
+  };
 }
 
-/** Lets the directory follow the store. */
-function taken(deps: NodeServiceDeps, before: NodeRecord, changed: NodeRecord | undefined): NodeEntry {
-  if (changed === undefined) throw new AppError('not_found', `node ${before.name} was removed`, { field: 'node' });
-  deps.nodes.replace(changed);
+function mustFind(deps: NodeServiceDeps, idOrName: string): NodeView {
+  if (idOrName === '') {
+    throw new AppError('invalid_argument', 'missing; give the id or name of a node', { field: 'node' });
+  }
+  const view = deps.directory.view(idOrName);
+  if (view !== undefined) return view;
+  const shownName = JSON.stringify(idOrName.slice(0, 64));
+  throw new AppError('not_found', `there is no node ${shownName}; list them with ListNodes or "muster nodes"`, {
+    field: 'node',
+  });
+}
+
+/** A node that has changed may get work that it did not get before. */
+function changed(deps: NodeServiceDeps, before: NodeRecord, view: NodeView | undefined): NodeView {
+  if (view === undefined) throw new AppError('not_found', `node ${before.name} was removed`, { field: 'node' });
   deps.reconsider();
-  return mustFind(deps, changed.id);
+  return view;
+}
+
+/** Removed and replaced nodes are only listed where somebody asks for them by state. */
+function isListed(view: NodeView): boolean {
+  return view.record.end === undefined;
 }
 
 function wanted(selector: LabelSelector | undefined): Readonly<Record<string, string>> {
@@ -134,26 +121,20 @@ function wanted(selector: LabelSelector | undefined): Readonly<Record<string, st
   return selector.matchLabels;
 }
 
-/** Nodes that are removed or replaced are only listed when somebody asks for them by state; they are not in the directory. */
-async function listed(deps: NodeServiceDeps, states: readonly number[]): Promise<readonly NodeEntry[]> {
-  const alive = deps.nodes.all();
-  if (states.length === 0) return alive;
+function listed(deps: NodeServiceDeps, states: readonly number[]): readonly NodeView[] {
+  const views = [...deps.directory.views()];
+  if (states.length === 0) return views.filter(isListed);
   const names = new Set(states.map((state) => nodeStates.fromProto(state, 'states')));
-  const matching = alive.filter((entry) => names.has(nodeStateOf(entry.record, entry.live.contact)));
-  if (!names.has('removed') && !names.has('replaced')) return matching;
-  const gone = (await deps.store.all({ ended: true })).filter(({ end }) => end !== undefined && names.has(end));
-  return [...matching, ...gone.map((record) => ({ record, live: goneLive }))];
+  return views.filter((view) => names.has(nodeStateOf(view.record, view.contact)));
 }
 
-const goneLive: NodeLive = { contact: 'down', foreignAttemptIds: [], activeAttempts: 0 };
-
 function pageOf(
-  entries: readonly NodeEntry[],
+  entries: readonly NodeView[],
   selector: Readonly<Record<string, string>>,
   pageSize: number,
   after: string | undefined,
-): { page: readonly NodeEntry[]; next: string | undefined } {
-  const key = (entry: NodeEntry) => `${entry.record.name}\n${entry.record.id}`;
+): { page: readonly NodeView[]; next: string | undefined } {
+  const key = (view: NodeView) => `${view.record.name}\n${view.record.id}`;
   const sorted = entries
     .filter((entry) => matchesLabels(selector, effectiveLabels(entry.record)))
     .filter((entry) => after === undefined || key(entry) > after)
