@@ -49,8 +49,10 @@ export class SessionRegistry {
     const older = this.#live.get(session.nodeId);
     this.#live.set(session.nodeId, session);
     if (older === undefined) return;
+    // One that has said goodbye is only on its way out: its node was not taken over.
+    const live = !older.ended;
     older.end('superseded', `a newer session of this node came from ${session.address}`);
-    const stranger = older.ledgerId !== session.ledgerId || older.processId !== session.processId;
+    const stranger = live && (older.ledgerId !== session.ledgerId || older.processId !== session.processId);
     if (stranger && this.#countTakeover(session.nodeId) > MOST_TAKEOVERS)
       onClone(session.nodeId, cloneText(older, session));
   }
