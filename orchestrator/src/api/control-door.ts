@@ -69,7 +69,7 @@ export async function openControlDoor(
   });
   server.maxConnections = MOST_CONNECTIONS;
   const sessions = watchConnections(server, deps.logger);
-  const handle = nodeHandler(routerOf(deps, ending.signal), deps.logger);
+  const handle = nodeHandler(routerOf(deps, ending.signal), deps);
   server.on('request', handle);
   const port = await listening(server, listen);
   return {
@@ -78,15 +78,15 @@ export async function openControlDoor(
   };
 }
 
-function routerOf(deps: ControlDoorDeps, shutdownSignal: AbortSignal): ReturnType<typeof createConnectRouter> {
+function routerOf(deps: ControlDoorDeps, ending: AbortSignal): ReturnType<typeof createConnectRouter> {
   const report = reportIncident(deps);
   const gate: AuthGateDeps = { keys: deps.keys, roles: leastRoles(deps.services.map((each) => each.service)) };
   const router = createConnectRouter({
     readMaxBytes: LARGEST_MESSAGE_BYTES,
     // Connect would gzip what is over 1 KiB: logs then cost more processor time than network.
     acceptCompression: [],
-    shutdownSignal,
-    interceptors: [callInterceptor({ clock: deps.clock, logger: deps.logger, report })],
+    shutdownSignal: ending,
+    interceptors: [callInterceptor({ clock: deps.clock, logger: deps.logger, report, ending })],
     requestGate: (context) => pass(deps, gate, report, context),
   });
   for (const each of deps.services) each.register(router);

@@ -1,5 +1,5 @@
 // What surrounds every call that the gate let in: failures become statuses, the end is logged, and an open stream ends when
-// its caller's key is revoked.
+// its caller's key is revoked or the door closes.
 import { ConnectError, type ContextValues, type Interceptor } from '@connectrpc/connect';
 import type { Clock } from '@muster/common/clock/clock';
 import { toConnectError } from '@muster/common/errors/connect-status';
@@ -14,6 +14,8 @@ export interface InterceptorDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly report: ReportIncident;
+  /** Aborts, with what callers are told, when the door closes. */
+  readonly ending: AbortSignal;
 }
 
 type End = (thrown?: unknown) => ConnectError | undefined;
@@ -29,8 +31,8 @@ export function callInterceptor(deps: InterceptorDeps): Interceptor {
         return response;
       }
       const revoked = request.contextValues.get(principalKey)?.revoked;
-      const messages = revoked === undefined ? response.message : endedBy(revoked, response.message);
-      return { ...response, message: watched(messages, end) };
+      const signals = revoked === undefined ? [deps.ending] : [deps.ending, revoked];
+      return { ...response, message: watched(endedBy(signals, response.message), end) };
     } catch (error) {
       throw end(error);
     }
@@ -68,24 +70,24 @@ async function* watched<T>(messages: AsyncIterable<T>, end: End): AsyncGenerator
   }
 }
 
-async function* endedBy<T>(signal: AbortSignal, messages: AsyncIterable<T>): AsyncGenerator<T> {
+async function* endedBy<T>(signals: readonly AbortSignal[], messages: AsyncIterable<T>): AsyncGenerator<T> {
   const iterator = messages[Symbol.asyncIterator]();
   // No Promise.race with a promise that lives as long as the stream: it would keep every message that was ever sent.
-  let giveUp = (): void => undefined;
-  const onAbort = (): void => giveUp();
-  signal.addEventListener('abort', onAbort);
+  let giveUp = (_reason: unknown): void => undefined;
+  const onAbort = (): void => giveUp(signals.find((signal) => signal.aborted)?.reason);
+  for (const signal of signals) signal.addEventListener('abort', onAbort);
   try {
     for (;;) {
       const result = await new Promise<IteratorResult<T>>((resolve, reject) => {
-        giveUp = () => reject(signal.reason);
-        if (signal.aborted) giveUp();
+        giveUp = reject;
+        if (signals.some((signal) => signal.aborted)) onAbort();
         else iterator.next().then(resolve, reject);
       });
       if (result.done === true) return;
       yield result.value;
     }
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    for (const signal of signals) signal.removeEventListener('abort', onAbort);
     // Not waited for: a handler that waits for news ends by its own signal, which our end aborts.
     void iterator.return?.().catch(() => undefined);
   }
