@@ -31,7 +31,8 @@ async function runOne(): Promise<void> {
     signal,
   );
   const end = await supervisor.ended(key, signal);
-  if (started.kind !== 'started' || end.kind !== 'ended' || end.end.kind !== 'exited') throw new Error(JSON.stringify([started, end]));
+  if (started.kind !== 'started' || end.kind !== 'ended' || end.end.kind !== 'exited')
+    throw new Error(JSON.stringify([started, end]));
 }
 
 for (let at = 0; at < 20; at += 1) await runOne();

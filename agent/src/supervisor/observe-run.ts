@@ -4,8 +4,9 @@
 import { assertNever } from '@muster/common/assert-never/assert-never';
 import { TICK_MS } from './proc-files.ts';
 import type { RunFile } from './run-files.ts';
-import { endOfStatus, type RunRecord } from './run-record.ts';
+import { endOfStatus, type RunRecord, SIGNAL_STATUS_BASE } from './run-record.ts';
 import type { NotRunReason, RunEnd, RunObservation, RunUsage } from './supervisor.ts';
+import { KEEPER_NAME } from './zygote-script.ts';
 
 /** What is known beside the file. */
 export interface RunContext {
@@ -62,18 +63,23 @@ function endedRun(file: RunFile, record: RunRecord, context: RunContext, end: Ru
 
 function endOf(record: RunRecord, context: RunContext): RunEnd {
   const status = record.exit?.status ?? 0;
-  if (record.failedStep !== undefined) return failedEnd(record.failedStep, record, context);
-  if (setsidFailed(status, context)) return notRun('spawn_error', context.errorText);
+  // A signal between the run's line and its exec ends a shell, which may run its EXIT trap first: still a signal.
+  if (record.failedStep !== undefined && status <= SIGNAL_STATUS_BASE) {
+    return failedEnd(record.failedStep, record, context);
+  }
+  if (execFailed(status, context)) return notRun('spawn_error', context.errorText);
   return endOfStatus(status, record.shellLines);
 }
 
 /**
- * Between the shell and the program may stand `setsid`, and then it is setsid whose exec fails: it says so in one line
- * and gives 126 or 127, which the program could have given too, but hardly with these words and no output.
+ * Where `setsid` stands between the shell and the program it is setsid whose exec fails, and bash leaves a subshell
+ * after a failed exec without another command. Both name themselves on standard error and give 126 or 127, which the
+ * program could have given too, but hardly with these words and no output.
  */
-function setsidFailed(status: number, context: RunContext): boolean {
-  if ((status !== 126 && status !== 127) || context.wroteOutput) return false;
-  return /^setsid: [^\n]*$/.test(context.errorText);
+function execFailed(status: number, context: RunContext): boolean {
+  if ((status !== 126 && status !== 127) || context.wroteOutput || context.errorText === '') return false;
+  const ownLine = (line: string): boolean => line.startsWith('setsid: ') || line.startsWith(`${KEEPER_NAME}: `);
+  return context.errorText.split('\n').every(ownLine);
 }
 
 function failedEnd(step: string, record: RunRecord, context: RunContext): RunEnd {

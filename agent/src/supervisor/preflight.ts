@@ -15,6 +15,9 @@ export type Preflight =
   | { readonly kind: 'ready'; readonly programPath: string }
   | { readonly kind: 'not_run'; readonly reason: NotRunReason; readonly detail: string };
 
+/** What decides where a program is looked for. */
+export type Surroundings = Pick<LaunchSpec, 'workingDirectory' | 'environment'>;
+
 /** Linux's MAX_ARG_STRLEN: 32 pages of 4 KiB, the terminating NUL included. */
 const LONGEST_WORD_BYTES = 131_072;
 /** Kernels read this much of a file for its `#!` line. */
@@ -34,12 +37,13 @@ export class PreflightCheck {
     if (tooLong !== undefined) return notRun('spawn_error', tooLong);
     const [directory, program] = await Promise.all([
       checkDirectory(spec.workingDirectory),
-      this.#findProgram(spec.argv[0], spec),
+      this.findProgram(spec.argv[0], spec),
     ]);
     return directory ?? program;
   }
 
-  async #findProgram(name: string, spec: LaunchSpec): Promise<Preflight> {
+  /** Finds a program as execvp would, and says why it could not be executed. */
+  async findProgram(name: string, spec: Surroundings): Promise<Preflight> {
     if (name === '') return notRun('spawn_error', 'the program name is empty');
     if (name.includes('/')) {
       const path = isAbsolute(name) ? name : join(spec.workingDirectory, name);

@@ -38,15 +38,13 @@ export async function findTree(key: RunKey, record: RunRecord): Promise<ProcStat
   return [...members.values()].filter((stat) => !isDead(stat));
 }
 
-/** Sends a signal to each; those that have ended meanwhile are left out. Returns how many took it. */
-export function signalAll(tree: readonly ProcStat[], signal: SignalName): number {
-  let taken = 0;
-  for (const stat of tree) {
+/** Sends a signal to each; returns those that took it, without those that have ended meanwhile. */
+export function signalAll(tree: readonly ProcStat[], signal: SignalName): ProcStat[] {
+  return tree.filter((stat) => {
     const now = readStat(stat.pid);
-    if (now === undefined || now.startTicks !== stat.startTicks || isDead(now)) continue;
-    if (sendSignal(stat.pid, signal)) taken += 1;
-  }
-  return taken;
+    if (now === undefined || now.startTicks !== stat.startTicks || isDead(now)) return false;
+    return sendSignal(stat.pid, signal);
+  });
 }
 
 /** Resident pages of a run's main process and its descendants, without a look at every process. */

@@ -120,7 +120,7 @@ function readTimes(draft: Draft, line: string): boolean {
 }
 
 /** A shell gives 128 + n for a program that signal n ended. */
-const SIGNAL_STATUS_BASE = 128;
+export const SIGNAL_STATUS_BASE = 128;
 
 /**
  * Reads an exit status as shells do: above 128 it stands for a signal. Where the shell also named the signal (dash and

@@ -36,6 +36,9 @@ export interface ShSupervisorOptions {
   readonly bootId?: string;
 }
 
+/** A tree that still forks after so many rounds is for SIGKILL, or a fork bomb. */
+const MOST_SIGNAL_ROUNDS = 10;
+
 /** The FIFO's name; no run can be called so. */
 const NOTICE_PIPE = '.notices';
 
@@ -44,6 +47,12 @@ export async function openShSupervisor(options: ShSupervisorOptions): Promise<Sh
   const files = new RunFiles(options.directory);
   const pipe = await openNoticePipe(join(options.directory, NOTICE_PIPE));
   const supervisor = new ShSupervisor(options, files, pipe);
+  if (process.pid === 1) {
+    // A keeper's parent is gone by design, so it is collected by process 1, and Node collects only its own children.
+    options.logger.warn(
+      'this is process 1 and leaves ended runs as zombies; start it under an init (docker run --init)',
+    );
+  }
   try {
     await supervisor.warm();
     return supervisor;
@@ -131,15 +140,23 @@ export class ShSupervisor implements Supervisor, AsyncDisposable {
   }
 
   async signalTree(key: RunKey, signal: SignalName): Promise<number> {
-    const found = await this.#tree(key);
-    if (found === undefined || found.tree.length === 0) return 0;
-    // Written first: should we die in between, a signal too many is on record, and not one too few.
-    if (!found.record.signalsSent.includes(signal)) this.#files.appendTo(runFileName(key), `signal ${signal}`);
-    return signalAll(found.tree, signal);
+    const taken = new Map<number, number>();
+    // A process forked between the look and the signal would miss it: look again until there is nobody new.
+    for (let round = 0; round < MOST_SIGNAL_ROUNDS; round += 1) {
+      const found = await this.#tree(key);
+      const fresh = found?.tree.filter((stat) => taken.get(stat.pid) !== stat.startTicks) ?? [];
+      if (found === undefined || fresh.length === 0) break;
+      // Written first: should we die in between, a signal too many is on record, and not one too few.
+      if (!found.record.signalsSent.includes(signal)) this.#files.appendTo(runFileName(key), `signal ${signal}`);
+      for (const stat of signalAll(fresh, signal)) taken.set(stat.pid, stat.startTicks);
+    }
+    return taken.size;
   }
 
   async countTree(key: RunKey): Promise<number> {
-    return (await this.#tree(key))?.tree.length ?? 0;
+    const found = (await this.#tree(key))?.tree.length ?? 0;
+    // Claimed, but not forked yet; or ended, but not recorded yet.
+    return found === 0 && this.#look(key).kind === 'running' ? 1 : found;
   }
 
   outputPath(key: RunKey, stream: OutputStream): string {

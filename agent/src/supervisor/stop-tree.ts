@@ -42,13 +42,17 @@ export async function stopTree(
   signal: AbortSignal,
 ): Promise<StopOutcome> {
   const signalsSent: SignalName[] = [];
-  if ((await deps.supervisor.signalTree(key, policy.signal)) > 0) signalsSent.push(policy.signal);
-  const look = (): Promise<number> => deps.supervisor.countTree(key);
-  if ((await waitUntilGone(deps.clock, look, policy.graceMs, signal)) === 0) return { signalsSent, survivors: 0 };
+  const send = async (name: SignalName): Promise<void> => {
+    if ((await deps.supervisor.signalTree(key, name)) > 0 && !signalsSent.includes(name)) signalsSent.push(name);
+  };
+  const ask = async (): Promise<number> => {
+    // Once: but a run that is just being started may have no process yet that could take it.
+    if (signalsSent.length === 0) await send(policy.signal);
+    return await deps.supervisor.countTree(key);
+  };
+  if ((await waitUntilGone(deps.clock, ask, policy.graceMs, signal)) === 0) return { signalsSent, survivors: 0 };
   const kill = async (): Promise<number> => {
-    if ((await deps.supervisor.signalTree(key, 'SIGKILL')) > 0 && !signalsSent.includes('SIGKILL')) {
-      signalsSent.push('SIGKILL');
-    }
+    await send('SIGKILL');
     return await deps.supervisor.countTree(key);
   };
   return { signalsSent, survivors: await waitUntilGone(deps.clock, kill, KILL_PATIENCE_MS, signal) };

@@ -115,7 +115,7 @@ export interface Supervisor {
   claimNever(key: RunKey): Promise<'never' | 'started'>;
   /** Sends a signal to every process of the run that can be found; returns to how many. Recorded with the run. */
   signalTree(key: RunKey, signal: SignalName): Promise<number>;
-  /** How many processes of the run are alive, descendants that left it included. */
+  /** How many processes of the run are alive, descendants that left it included; at least 1 while it is running. */
   countTree(key: RunKey): Promise<number>;
   /** The append-only file of one stream; it exists from shortly after the start. */
   outputPath(key: RunKey, stream: OutputStream): string;

@@ -33,6 +33,9 @@ export interface ZygoteSettings {
 /** Where programs are looked up when a job's environment has no PATH; execvp's and Debian's default. */
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** What bash calls itself in its messages here. (Other shells choose their applet or mode by that name.) */
+export const KEEPER_NAME = 'muster-keeper';
+
 /** Names starting with this are the script's own variables: a job's environment cannot be exported under them. */
 export const RESERVED_PREFIX = '_muster_';
 
@@ -49,7 +52,6 @@ if [ -n "\${BASH_VERSION-}" ]; then
   # bash has job control without a terminal: a process group for each run, and no ignored SIGINT and SIGQUIT.
   _muster_job_control=1
   set -m
-  shopt -s execfail          # go on after a failed exec; other shells run the EXIT trap instead
 else
   _muster_job_control=
   exec 2>/dev/null           # this shell would print "Killed" for each _muster_orphan
@@ -117,7 +119,7 @@ _muster_keep() {
 }
 
 # Becomes the run. Arguments as for _muster_run. Whatever fails here before the exec is told apart from an exit code
-# of the program by the line 'failed'.
+# of the program by the line 'failed'; only bash leaves a failed exec without it (see observe-run.ts).
 _muster_become() {
   trap 'echo "failed $_muster_step" >>"$_muster_file"' EXIT
   _muster_step=directory
@@ -138,7 +140,6 @@ _muster_become() {
   else
     exec "$_muster_setsid" "$@" <"$_muster_stdin" >>"$_muster_file.out" 2>>"$_muster_file.err"
   fi
-  exit 126                   # only bash gets here, by execfail
 }
 
 # Ends the run when its time is over, also while no agent lives. Arguments: timeout, grace (s), signal.
