@@ -9,4 +9,4 @@ if (major < 24 || (major === 24 && (minor < 18 || (minor === 18 && patch < 1))))
   );
   process.exit(1);
 }
-import('../dist/main.js');
+await import('../dist/main.js');

@@ -101,9 +101,14 @@ function adviceOnRefusal(error: AppError): string {
   return error.message;
 }
 
-/** An answer that ends in the middle: the other side died while it spoke, and the library calls it a protocol error. */
+/**
+ * An answer that ends in the middle, without its status or in a message: the other side died while it spoke, and the
+ * library calls it a protocol error. Only its text tells (@connectrpc/connect 2: validate-trailer.ts, async-iterable.ts).
+ */
 function isCutShort(error: AppError): boolean {
-  return error.code === 'internal' && /premature|missing trailer|missing EndStream|incomplete/i.test(error.rawMessage);
+  return /^protocol error: (?:missing status|missing output message|incomplete envelope|promised \d+ bytes)/.test(
+    error.rawMessage,
+  );
 }
 
 function codesOf(thrown: unknown): string[] {
