@@ -22,10 +22,9 @@ import { openServerCertificate } from '../pki/server-certificate.ts';
 import { accessService } from './access-service.ts';
 import { type ControlDoor, openControlDoor } from './control-door.ts';
 import { enrollmentService } from './enrollment-service.ts';
-import { healthService } from './health-service.ts';
 import { pageTokens } from './page-token.ts';
-import { reflectionServices } from './reflection-service.ts';
 import type { ServedService } from './served-service.ts';
+import { withStandardServices } from './standard-services.ts';
 
 /** How a client speaks. */
 export type Protocol = 'grpc' | 'grpc-web' | 'connect';
@@ -66,7 +65,7 @@ export async function openTestDoor(
     dataDirectory: directory.path,
     clusterId: 'test',
     disk: nodeDisk,
-    clock: systemClock,
+    clock,
     random: systemRandom,
   });
   const tls = await openServerCertificate({
@@ -93,8 +92,7 @@ export async function openTestDoor(
     enrollmentService(enrollDeps, new EnrollLimit(clock)),
     ...(options.services ?? silentServices),
   ];
-  const descriptors = own.map((each) => each.service);
-  const services = [...own, healthService(health, descriptors), ...reflectionServices(descriptors)];
+  const services = withStandardServices(own, health);
   const doorDeps = { keys, services, tls, clock: systemClock, ids, logger: logs.logger };
   const door = stack.use(await openControlDoor(doorDeps, { host: '127.0.0.1', port: 0 }));
   const url = `https://127.0.0.1:${door.port}`;
