@@ -35,7 +35,7 @@ export function describeAdoption(stage: Stage): void {
       expect((await stage.endOf(staying.key)).end).toMatchObject({ kind: 'signaled', signal: 'SIGTERM' });
     });
 
-    it('finds the result of a run that ended while no stage.supervisor was open', async () => {
+    it('finds the result of a run that ended while no supervisor was open', async () => {
       const spec = stage.sh('sleep 0.2; exit 8');
       await stage.startSpec(spec);
       await stage.reopen(() => systemClock.sleep(500, never));
