@@ -2,7 +2,7 @@
  * Runs probes, all at once, and puts the fingerprint together. A probe that throws, lies or hangs costs its own part and
  * nothing else.
  */
-import { clone, create } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import { withDeadline } from '@muster/common/clock/clock';
 import { isAppError, isError } from '@muster/common/errors/app-error';
 import {
@@ -55,8 +55,7 @@ export function fingerprintOf(results: ProbeResults): Fingerprint {
     const message = result.kind === 'failed' ? result.reason : result.finding.complaint;
     if (message !== undefined) fingerprint.probeFailures.push(failure(probe, message));
   }
-  // A copy, so that cleaning and comparing never change what a probe remembers.
-  return cleanFingerprint(clone(FingerprintSchema, fingerprint));
+  return cleanFingerprint(fingerprint);
 }
 
 async function runProbe(probe: Probe, context: ProbeContext, signal: AbortSignal): Promise<ProbeResult> {
@@ -80,8 +79,9 @@ function orAbandon<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
+/** Copies the part (as it is: protobuf's own copying refuses what is not clean yet), since a probe may keep it. */
 function addPart(fingerprint: Fingerprint, part: FingerprintPart): void {
-  const { disks = [], interpreters = [], gpus = [], drivers = [], ...single } = part;
+  const { disks = [], interpreters = [], gpus = [], drivers = [], ...single } = structuredClone(part);
   fingerprint.disks.push(...disks);
   fingerprint.interpreters.push(...interpreters);
   fingerprint.gpus.push(...gpus);

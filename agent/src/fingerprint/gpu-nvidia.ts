@@ -3,6 +3,7 @@
  * for old drivers. NVIDIA promises no stable output: each value is checked by itself, and one that is not there is left
  * out. No nvidia-smi: no GPU, and no failure.
  */
+import { delimiter, join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { type Gpu, GpuSchema } from '@muster/gen/muster/node/v1/fingerprint_pb';
 import { findProgram } from './find-program.ts';
@@ -26,7 +27,8 @@ export const gpuNvidiaProbe: Probe = {
   // Without the persistence daemon the driver is loaded for each question: seconds with eight GPUs.
   timeoutMs: 10_000,
   async run(context, signal) {
-    const searchPath = [context.environment['PATH'] ?? '', ...otherDirectories].join(':');
+    const others = otherDirectories.map((directory) => join(context.root, directory));
+    const searchPath = [context.environment['PATH'] ?? '', ...others].join(delimiter);
     const path = await findProgram('nvidia-smi', searchPath);
     if (path === undefined) return { part: {} };
     const full = await ask(path, fullFields, context, signal);
@@ -58,7 +60,7 @@ function readLine(line: string): Gpu | undefined {
     // Without a figure of its own where it shares the machine's memory (GB10, Jetson, WSL): 0.
     memoryBytes: memoryMib !== undefined && /^\d+$/.test(memoryMib) ? BigInt(memoryMib) * BigInt(MIB) : 0n,
     driverVersion: driverVersion ?? '',
-    ...(computeCapability === undefined ? {} : { computeCapability }),
+    computeCapability: computeCapability ?? '',
     pciAddress: pciAddress ?? '',
   });
 }
