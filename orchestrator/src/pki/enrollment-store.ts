@@ -23,6 +23,7 @@ export interface IssueRequest {
   readonly machineIdHash: string;
   /** Wanted name; the store adds "-2", "-3", ... while another live node has it. */
   readonly wantedName: string;
+  /** From the machine. The store adds the token's, which win. */
   readonly labels: Readonly<Record<string, string>>;
   readonly atMs: number;
   /** Called inside the transaction with the node's id and final name; synchronous, so the signature is made before (see pki/enroll.ts). */

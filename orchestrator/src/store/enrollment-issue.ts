@@ -61,7 +61,7 @@ function enroll(orm: Orm, token: TokenRow, request: IssueRequest): IssueResult {
   // First, so that the machine's own earlier name is free again.
   const replaced = replaceEarlier(orm, request);
   const nodeName = freeName(orm, request.wantedName);
-  insertNode(orm, request, nodeName);
+  insertNode(orm, request, nodeName, token.labels);
   orm
     .insert(certificates)
     .values({
@@ -111,7 +111,8 @@ function nameTaken(orm: Orm, name: string): boolean {
   return holder !== undefined;
 }
 
-function insertNode(orm: Orm, request: IssueRequest, name: string): void {
+/** What the administrator put on the token wins over what the machine says of itself. */
+function insertNode(orm: Orm, request: IssueRequest, name: string, tokenLabels: TokenRow['labels']): void {
   orm
     .insert(nodes)
     .values({
@@ -119,7 +120,7 @@ function insertNode(orm: Orm, request: IssueRequest, name: string): void {
       name,
       machineIdHash: request.machineIdHash,
       userLabels: {},
-      enrolledLabels: request.labels,
+      enrolledLabels: { ...request.labels, ...tokenLabels },
       agentLabels: {},
       cordoned: false,
       enrolledAtMs: request.atMs,

@@ -141,12 +141,14 @@ function newNodeContract(open: () => OpenNodeStore): void {
 
   it('keeps what it was enrolled with', async () => {
     const { enrollment, nodes } = open();
-    const request = await enrolled(enrollment, await newToken(enrollment), { labels: { zone: 'a' } });
+    const token = await newToken(enrollment, { labels: { room: 'token' } });
+    const request = await enrolled(enrollment, token, { labels: { zone: 'a', room: 'machine' } });
     expect(await nodes.find(request.nodeId)).toEqual({
       id: request.nodeId,
       name: 'node',
       userLabels: {},
-      enrolledLabels: { zone: 'a' },
+      // What the token says wins over what the machine says of itself.
+      enrolledLabels: { zone: 'a', room: 'token' },
       agentLabels: {},
       machineIdHash: request.machineIdHash,
       cordoned: false,
