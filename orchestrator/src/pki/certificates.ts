@@ -63,7 +63,7 @@ export async function makeAuthorityCertificate(
     },
     webcrypto,
   );
-  return { certPem: certificate.toString('pem'), keyPem: await privatePem(keys.privateKey) };
+  return { certPem: pemOf(certificate), keyPem: await privatePem(keys.privateKey) };
 }
 
 /** Takes an authority's files into use. */
@@ -106,7 +106,7 @@ export async function issueCertificate(
     },
     webcrypto,
   );
-  return certificate.toString('pem');
+  return pemOf(certificate);
 }
 
 /** A fresh key of our own with a certificate for it. */
@@ -129,6 +129,11 @@ export function countNames(certPem: string): number {
 
 function newKeys(): Promise<webcrypto.CryptoKeyPair> {
   return webcrypto.subtle.generateKey(ecdsaP256, true, ['sign', 'verify']);
+}
+
+/** Ends with a line break, as files do, so that PEM texts can be put one after another. */
+function pemOf(certificate: x509.X509Certificate): string {
+  return `${certificate.toString('pem').trimEnd()}\n`;
 }
 
 async function privatePem(key: webcrypto.CryptoKey): Promise<string> {

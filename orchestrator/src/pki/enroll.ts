@@ -47,7 +47,7 @@ export interface Enrolled {
 /** What enrolling needs. */
 export interface EnrollDeps {
   readonly authority: CertificateAuthority;
-  readonly store: EnrollmentStore;
+  readonly store: Pick<EnrollmentStore, 'issue'>;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;
