@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:net';
+import { createServer } from 'node:net';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { describe, expect, it } from '@jest/globals';
 import { NodeService } from '@muster/gen/muster/control/v1/node_service_pb';
@@ -19,14 +19,19 @@ async function failureAt(url: string, caPem: string | undefined): Promise<unknow
     );
 }
 
-async function plainServer(): Promise<{ server: Server; url: string }> {
+/** Something that is not TLS. */
+async function plainServer(): Promise<{ readonly url: string } & AsyncDisposable> {
   const server = createServer((socket) => {
     socket.on('error', () => {});
+    socket.resume();
     socket.end('HTTP/1.1 400 Bad Request\r\n\r\n');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
-  return { server, url: `https://127.0.0.1:${typeof address === 'object' ? address?.port : 0}` };
+  return {
+    url: `https://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
+    [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(() => resolve())),
+  };
 }
 
 describe('the advice on a failed call', () => {
@@ -58,30 +63,24 @@ describe('the advice on a failed call', () => {
     expect(adviceOn(await failureAt(fake.url, fake.caPem), fake.url)).toContain('has expired');
   });
 
-  it('says that a certificate is for other names', async () => {
-    await using fake = await fakeControlDoor({});
-    const url = fake.url.replace('127.0.0.1', '127.0.0.2');
-    const error = await failureAt(url, fake.caPem);
-    // Where 127.0.0.2 is not listened on, there is nothing to judge; the server listens on 127.0.0.1 alone.
-    expect(['unreachable', 'tls']).toContain(failureOf(error).kind);
-    const named = Object.assign(new Error('altname'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
-    expect(adviceOn(new ConnectError('x', Code.Internal, undefined, undefined, named), url)).toContain(
-      'for other names',
-    );
+  it('says that a certificate is for other names', () => {
+    const cause = Object.assign(new Error('altname'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
+    const error = new ConnectError('x', Code.Internal, undefined, undefined, cause);
+    expect(adviceOn(error, 'https://h:1')).toContain('for other names');
   });
 
   it('says that nothing listens', async () => {
-    const { server, url } = await plainServer();
-    await new Promise((resolve) => server.close(resolve));
+    const server = await plainServer();
+    await server[Symbol.asyncDispose]();
+    const { url } = server;
     const error = await failureAt(url, undefined);
     expect(failureOf(error)).toEqual({ kind: 'unreachable', errno: 'ECONNREFUSED' });
     expect(adviceOn(error, url)).toContain(`nothing answers at ${url}: is the orchestrator running?`);
   });
 
   it('says that the other side does not speak TLS', async () => {
-    const { server, url } = await plainServer();
-    expect(adviceOn(await failureAt(url, undefined), url)).toContain('does not speak our TLS');
-    await new Promise((resolve) => server.close(resolve));
+    await using server = await plainServer();
+    expect(adviceOn(await failureAt(server.url, undefined), server.url)).toContain('does not speak our TLS');
   });
 
   it.each([

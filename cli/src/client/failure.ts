@@ -2,7 +2,8 @@
  * What a failed call means to the user: whether the connection was lost, so that it is worth calling again, and one
  * line that says what to do. The only place that looks into errors of Connect, HTTP/2 and TLS.
  */
-import { type AppError, errnoOf } from '@muster/common/errors/app-error';
+import { types } from 'node:util';
+import type { AppError } from '@muster/common/errors/app-error';
 import { fromConnectError } from '@muster/common/errors/connect-status';
 
 /** What kind of failure a call had. */
@@ -112,15 +113,16 @@ function isCutShort(error: AppError): boolean {
 }
 
 function codesOf(thrown: unknown): string[] {
-  return chainOf(thrown).flatMap((error) => errnoOf(error) ?? []);
+  return chainOf(thrown).flatMap((error) => ('code' in error && typeof error.code === 'string' ? [error.code] : []));
 }
 
 function deepestMessage(thrown: unknown): string {
   return chainOf(thrown).at(-1)?.message ?? String(thrown);
 }
 
+/** Not by instanceof: Node's own errors may come from another realm, as they do in tests. */
 function chainOf(thrown: unknown): Error[] {
   const chain: Error[] = [];
-  for (let at: unknown = thrown; at instanceof Error && !chain.includes(at); at = at.cause) chain.push(at);
+  for (let at: unknown = thrown; types.isNativeError(at) && !chain.includes(at); at = at.cause) chain.push(at);
   return chain;
 }

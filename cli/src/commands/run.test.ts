@@ -44,6 +44,11 @@ async function setUp(
   return { door, context: fakeContext(door, options) };
 }
 
+/** A handler that waits so never writes to a connection that is gone. */
+function forever(): Promise<never> {
+  return new Promise(() => {});
+}
+
 function exited(code: number, node = 'web-1', index = 0): TaskInit {
   return task(
     { outcome: { case: 'ended', value: { how: { case: 'exited', value: { code } } } } },
@@ -209,9 +214,9 @@ describe('muster run with one task', () => {
     const { context } = await setUp(
       {
         ...ending([{ index: 0, state: TaskState.SUCCEEDED, attempts }], []),
-        async *readLogs(_request, call) {
+        async *readLogs() {
           yield logEvent(data('abc'));
-          await new Promise((resolve) => call.signal.addEventListener('abort', resolve));
+          await forever();
         },
       },
       { clock },
@@ -273,10 +278,10 @@ describe('muster run over a lost connection', () => {
     let watches = 0;
     const { context, door } = await setUp({
       ...ending([exited(0)], []),
-      async *watchJobs(_request, call) {
+      async *watchJobs() {
         watches += 1;
         yield { job: job(JobState.RUNNING, [{ index: 0, nodeName: 'web-1' }]) };
-        if (watches === 1) await new Promise((resolve) => call.signal.addEventListener('abort', resolve));
+        if (watches === 1) await forever();
         yield { job: job(JobState.SUCCEEDED, [exited(0)], 2n) };
       },
       async *readLogs(request) {
@@ -284,7 +289,7 @@ describe('muster run over a lost connection', () => {
         if (requests.length === 1) {
           yield logEvent(data('hello '));
           setTimeout(() => door.dropConnections(), 20);
-          await new Promise(() => {});
+          await forever();
         }
         // One that begins before the position is cut, as a server may only know whole chunks.
         yield logEvent(data('lo world', 3));
@@ -308,7 +313,7 @@ describe('muster run over a lost connection', () => {
         requests.push(request);
         if (requests.length === 1) {
           setTimeout(() => door.dropConnections(), 5);
-          await new Promise(() => {});
+          await forever();
         }
         return { job: job(JobState.QUEUED, [{ index: 0 }]) };
       },
@@ -337,14 +342,14 @@ describe('Ctrl-C during muster run', () => {
     );
     return {
       ...ending([exited(0)], []),
-      async *watchJobs(_request, call) {
+      async *watchJobs() {
         yield { job: job(JobState.RUNNING, [{ index: 0, nodeName: 'web-1' }]) };
-        await (isStubborn ? new Promise((done) => call.signal.addEventListener('abort', done)) : cancelled);
+        await (isStubborn ? forever() : cancelled);
         yield { job: job(JobState.CANCELLED, [{ ...ended, state: TaskState.CANCELLED }], 2n) };
       },
-      async *readLogs(_request, call) {
+      async *readLogs() {
         yield logEvent(data('running\n'));
-        await (isStubborn ? new Promise((done) => call.signal.addEventListener('abort', done)) : cancelled);
+        await (isStubborn ? forever() : cancelled);
         yield logEvent(data('bye\n', 8));
         yield logEvent(end());
       },
