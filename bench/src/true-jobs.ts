@@ -1,10 +1,9 @@
 /** The job that does nothing, submitted and waited for as a connected client does it. */
-import type { Client } from '@connectrpc/connect';
-import type { JobService } from '@muster/gen/muster/control/v1/job_service_pb';
 import { JobState } from '@muster/gen/muster/job/v1/status_pb';
+import type { RealCluster } from '@muster/testing/real/cluster';
 
 /** A client that has its connection. */
-export type JobClient = Client<typeof JobService>;
+export type JobClient = RealCluster['jobs'];
 
 /** A real program, executed for real: the shells' builtin `true` would flatter. */
 const PROGRAM = '/usr/bin/true';
