@@ -149,6 +149,6 @@ export interface JobStore {
   list(filter: JobFilter, limit: number, after: JobId | undefined): Promise<JobPage>;
   /** Every job that has not ended, oldest first: what dispatch loads at start. */
   unfinished(): Promise<readonly Job[]>;
-  /** Every attempt that is not settled, of one node or of all. */
+  /** Every attempt that is not settled, of one node or of all; by node, then oldest first. */
   unsettled(nodeId?: NodeId): Promise<readonly UnsettledAttempt[]>;
 }

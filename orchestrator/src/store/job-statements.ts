@@ -176,7 +176,13 @@ export function attemptStatements(orm: Orm) {
     .where(eq(attempts.jobId, value('jobId')))
     .orderBy(...newestLast)
     .prepare();
-  const unsettled = orm.select().from(attempts).where(unsettledRows).orderBy(asc(attempts.id)).prepare();
+  // By node first: that is the order of the partial index, and without it every attempt ever made would be read.
+  const unsettled = orm
+    .select()
+    .from(attempts)
+    .where(unsettledRows)
+    .orderBy(asc(attempts.nodeId), asc(attempts.id))
+    .prepare();
   const unsettledOfNode = orm
     .select()
     .from(attempts)
