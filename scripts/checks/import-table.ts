@@ -40,7 +40,7 @@ export const folders: readonly FolderRule[] = [
   { folder: 'orchestrator/src/dispatch', mayNot: ['store', 'api', 'pki'], instead: ports },
   { folder: 'orchestrator/src/jobs', mayNot: ['store', 'api', 'pki'], instead: ports },
   { folder: 'orchestrator/src/logs', mayNot: ['store', 'api', 'pki'], instead: ports },
-  { folder: 'orchestrator/src/store', mayNot: ['api', 'pki'], instead: 'the consumer declares the port' },
+  { folder: 'orchestrator/src/store', mayNot: ['api', 'dispatch'], instead: 'the consumer declares the port' },
   { folder: 'orchestrator/src/wire', mayNot: ['store', 'dispatch', 'api', 'pki'], instead: ports },
   { folder: 'agent/src/drivers', mayNot: ['connection', 'assignments', 'identity'], instead: ports },
   { folder: 'agent/src/fingerprint', mayNot: ['connection', 'drivers', 'identity'], instead: ports },
