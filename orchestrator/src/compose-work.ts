@@ -15,8 +15,9 @@ import { settleLog } from './dispatch/status-intake.ts';
 import { WaitingQueue } from './dispatch/waiting-queue.ts';
 import { JobFeed } from './jobs/job-feed.ts';
 import type { JobStore } from './jobs/job-store.ts';
-import type { LogReading } from './jobs/log-reading.ts';
-import type { LogPort } from './sessions/session-ports.ts';
+import { FileLogStore } from './logs/file-log-store.ts';
+import { LogIntake } from './logs/log-intake.ts';
+import type { LogReaderDeps } from './logs/log-reader.ts';
 
 /** What they are made of. */
 export interface WorkParts {
@@ -32,6 +33,43 @@ export interface WorkParts {
 /** Work, ready for the doors. */
 export interface ComposedWork {
   readonly dispatch: Dispatch;
-  readonly intake: LogPort;
-  readonly reading: LogReading;
+  readonly intake: LogIntake;
+  readonly reading: LogReaderDeps;
+}
+
+/** Builds them and loads what the store has not finished. */
+export async function composeWork(parts: WorkParts, stack: AsyncDisposableStack): Promise<ComposedWork> {
+  const { clock, ids, logger, disk } = parts;
+  const background = (what: string, work: Promise<unknown>): void => {
+    work.catch((error: unknown) => logger.error({ what, reason: errorChain(error) }, 'a piece of work failed'));
+  };
+  const book = new AttemptBook();
+  const logStore = stack.use(new FileLogStore(disk, join(parts.dataDirectory, 'logs')));
+  const intake = stack.use(
+    new LogIntake({
+      store: logStore,
+      owners: book,
+      onSettled: (attemptId, tallies) => background('settle a log', settleLog(dispatch, attemptId, tallies)),
+      clock,
+      logger,
+    }),
+  );
+  const dispatch: Dispatch = {
+    queue: new WaitingQueue(),
+    offers: new Offers(),
+    book,
+    sessions: new Map(),
+    lastUsed: new Map(),
+    wakeup: new Wakeup(),
+    store: parts.jobs,
+    nodes: parts.directory,
+    logs: intake,
+    feed: new JobFeed(),
+    clock,
+    ids,
+    logger,
+    background,
+  };
+  await loadWork(dispatch);
+  return { dispatch, intake, reading: { store: logStore, logs: intake.logs } };
 }

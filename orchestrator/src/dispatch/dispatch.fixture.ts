@@ -88,7 +88,10 @@ export interface DispatchWorld extends AsyncDisposable {
   readonly clock: ManualClock;
   readonly settledLogs: Map<AttemptId, unknown>;
   /** Submits a job and places it. */
-  submit(spec?: MessageInitShape<typeof JobSpecSchema>, tasks?: readonly NodeId[]): Promise<Job>;
+  submit(
+    spec?: Extract<MessageInitShape<typeof JobSpecSchema>, { $typeName?: never }>,
+    tasks?: readonly NodeId[],
+  ): Promise<Job>;
   /** Says hello and, unless told otherwise, becomes established. */
   connect(session: RecordedSession, held?: readonly HeldAttempt[]): ReturnType<WorkPort['opened']>;
   /** Lets everything under way finish, and places what waits. */

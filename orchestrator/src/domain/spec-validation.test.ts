@@ -5,7 +5,8 @@ import { JobSpecSchema, Lifetime } from '@muster/gen/muster/job/v1/job_spec_pb';
 import { unsupportedProblems } from './spec-support.ts';
 import { specProblems } from './spec-validation.ts';
 
-type SpecInit = MessageInitShape<typeof JobSpecSchema>;
+/** Plain values only, so that they can be spread. */
+type SpecInit = Extract<MessageInitShape<typeof JobSpecSchema>, { $typeName?: never }>;
 
 const process = (...argv: string[]): SpecInit => ({ workload: { kind: { case: 'process', value: { argv } } } });
 const script = (content: string, interpreter = ''): SpecInit => ({
@@ -36,7 +37,11 @@ describe('a malformed spec', () => {
     ['an empty program', process('', 'x'), 'spec.workload.process.argv[0]'],
     ['a NUL in an argument', process('echo', 'a\0b'), 'spec.workload.process.argv[1]'],
     ['an argument over 128 KiB', process('echo', 'x'.repeat(128 * 1024)), 'spec.workload.process.argv[1]'],
-    ['arguments over 1 MiB together', process('echo', ...Array(11).fill('x'.repeat(100_000))), 'spec.workload.process.argv'],
+    [
+      'arguments over 1 MiB together',
+      process('echo', ...Array(11).fill('x'.repeat(100_000))),
+      'spec.workload.process.argv',
+    ],
     ['an empty script', script(''), 'spec.workload.script.content'],
     ['a script over 1 MiB', script('#'.repeat(1024 * 1024 + 1)), 'spec.workload.script.content'],
     ['a script with a NUL', script('echo \0'), 'spec.workload.script.content'],
@@ -45,7 +50,11 @@ describe('a malformed spec', () => {
     ['a name with a terminal sequence', { ...process('true'), name: 'a\u001b[31m' }, 'spec.name'],
     ['a name with a direction mark', { ...process('true'), name: 'a\u202eb' }, 'spec.name'],
     ['a label key in capitals', { ...process('true'), labels: { GPU: 'a' } }, 'spec.labels'],
-    ['a selector value with a space', { ...process('true'), placement: { selector: { matchLabels: { gpu: 'a b' } } } }, 'spec.placement.selector.match_labels["gpu"]'],
+    [
+      'a selector value with a space',
+      { ...process('true'), placement: { selector: { matchLabels: { gpu: 'a b' } } } },
+      'spec.placement.selector.match_labels["gpu"]',
+    ],
     ['an empty node', { ...process('true'), placement: { nodes: [''] } }, 'spec.placement.nodes[0]'],
     ['an environment name with "="', { ...process('true'), env: { 'A=B': 'c' } }, 'spec.env["A=B"]'],
     ['an empty environment name', { ...process('true'), env: { '': 'c' } }, 'spec.env[""]'],
@@ -56,8 +65,16 @@ describe('a malformed spec', () => {
     ['standard input over 1 MiB', { ...process('true'), stdin: new Uint8Array(1024 * 1024 + 1) }, 'spec.stdin'],
     ['a negative run timeout', { ...process('true'), timeouts: { run: durationFromMs(-5) } }, 'spec.timeouts.run'],
     ['a run timeout of zero', { ...process('true'), timeouts: { run: durationFromMs(0) } }, 'spec.timeouts.run'],
-    ['a queue timeout under a second', { ...process('true'), timeouts: { queue: durationFromMs(10) } }, 'spec.timeouts.queue'],
-    ['a timeout over 30 days', { ...process('true'), timeouts: { run: durationFromMs(31 * 86_400_000) } }, 'spec.timeouts.run'],
+    [
+      'a queue timeout under a second',
+      { ...process('true'), timeouts: { queue: durationFromMs(10) } },
+      'spec.timeouts.queue',
+    ],
+    [
+      'a timeout over 30 days',
+      { ...process('true'), timeouts: { run: durationFromMs(31 * 86_400_000) } },
+      'spec.timeouts.run',
+    ],
     ['a negative grace', { ...process('true'), stop: { grace: durationFromMs(-1) } }, 'spec.stop.grace'],
     ['a signal that ends nothing', { ...process('true'), stop: { signal: 'SIGSTOP' } }, 'spec.stop.signal'],
     ['a priority over 100', { ...process('true'), priority: 101 }, 'spec.priority'],

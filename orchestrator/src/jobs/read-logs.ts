@@ -2,6 +2,7 @@
 // it beyond one piece per task, and the intake never waits for it.
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
+import { assertNever } from '@muster/common/assert-never/assert-never';
 import { AppError } from '@muster/common/errors/app-error';
 import { type AttemptId, asJobId, type JobId, type NodeId } from '@muster/common/ids/ids';
 import { BoundedQueue } from '@muster/common/queue/bounded-queue';
@@ -13,18 +14,19 @@ import {
   ReadLogsResponseSchema,
 } from '@muster/gen/muster/control/v1/job_service_pb';
 import { OutputStream } from '@muster/gen/muster/job/v1/status_pb';
-import type { Attempt, Job, OutputStreamName, Task } from '../domain/job.ts';
+import type { Attempt, Job, Task } from '../domain/job.ts';
+import { type LogEvent, type LogReaderDeps, type LogReadOptions, readLog } from '../logs/log-reader.ts';
+import type { LogFinal } from '../logs/run-logs.ts';
 import { tallyToProto } from '../wire/job-status.ts';
 import { gapReasons, outputStreams } from '../wire/status-enums.ts';
 import type { JobFeed } from './job-feed.ts';
 import type { JobStore } from './job-store.ts';
-import { type LogEvent, type LogReading, logEnd } from './log-reading.ts';
 
 /** What reading needs. */
 export interface ReadLogsDeps {
   readonly store: Pick<JobStore, 'get'>;
   readonly feed: JobFeed;
-  readonly logs: LogReading;
+  readonly logs: LogReaderDeps;
   readonly nameOf: (nodeId: NodeId) => string;
 }
 
@@ -86,7 +88,7 @@ async function* taskLog(
     if (task === undefined) return;
     const attempt = chosen(task, request);
     if (attempt !== undefined && attempt.id !== done) {
-      yield* attemptLog(deps, request, jobId, task, attempt, signal);
+      yield* attemptLog(deps, request, task, attempt, signal);
       done = attempt.id;
       continue;
     }
@@ -114,72 +116,83 @@ function chosen(task: Task, { attemptNumber }: ReadLogsRequest): Attempt | undef
 async function* attemptLog(
   deps: ReadLogsDeps,
   request: ReadLogsRequest,
-  jobId: JobId,
   task: Task,
   attempt: Attempt,
   signal: AbortSignal,
 ): AsyncGenerator<ReadLogsResponse, void, void> {
+  // A batch attempt has exactly one run.
+  const run = 1;
   const source = create(LogSourceSchema, {
     attemptId: attempt.id,
-    run: 1,
+    run,
     taskIndex: task.index,
     attemptNumber: attempt.number,
     nodeId: attempt.nodeId,
     nodeName: deps.nameOf(attempt.nodeId),
   });
-  const events = deps.logs.read(
-    {
-      attemptId: attempt.id,
-      run: 1,
-      streams: streamsOf(request.stream),
-      from: positionsOf(request, attempt.id),
-      ...(request.since === undefined ? {} : { sinceMs: timestampMs(request.since) }),
-      // A log that is settled has no more to wait for.
-      follow: request.follow && !attempt.logComplete,
-    },
-    signal,
-  );
+  const events = readLog(deps.logs, { attemptId: attempt.id, run }, optionsFor(request, attempt), signal);
   for await (const event of events) yield eventToProto(source, event);
-  const newest = (await mustGet(deps, jobId)).tasks[task.index]?.attempts.find((each) => each.id === attempt.id);
-  const end = logEnd(newest ?? attempt);
-  yield create(ReadLogsResponseSchema, {
-    event: {
-      case: 'end',
-      value: {
-        source,
-        streams: (newest ?? attempt).streams.map(tallyToProto),
-        complete: end.complete,
-        message: end.message,
-      },
-    },
-  });
 }
 
-function streamsOf(stream: OutputStream): readonly OutputStreamName[] {
-  return stream === OutputStream.UNSPECIFIED ? ['stdout', 'stderr'] : [outputStreams.fromProto(stream, 'stream')];
+function optionsFor(request: ReadLogsRequest, attempt: Attempt): LogReadOptions {
+  const from: { stdout?: number; stderr?: number } = {};
+  for (const position of request.positions) {
+    if (position.attemptId !== attempt.id) continue;
+    from[outputStreams.fromProto(position.stream, 'positions.stream')] = Number(position.offsetBytes);
+  }
+  const final = finalOf(attempt);
+  return {
+    from,
+    follow: request.follow,
+    ...(request.stream === OutputStream.UNSPECIFIED
+      ? {}
+      : { stream: outputStreams.fromProto(request.stream, 'stream') }),
+    ...(request.since === undefined ? {} : { sinceMs: timestampMs(request.since) }),
+    ...(final === undefined ? {} : { final }),
+  };
 }
 
-function positionsOf(request: ReadLogsRequest, attemptId: AttemptId): ReadonlyMap<OutputStreamName, number> {
-  return new Map(
-    request.positions
-      .filter((each) => each.attemptId === attemptId)
-      .map((each) => [outputStreams.fromProto(each.stream, 'positions.stream'), Number(each.offsetBytes)]),
-  );
+/** What the store says of a log's end; undefined while more may come. */
+function finalOf(attempt: Attempt): LogFinal | undefined {
+  if (attempt.state.kind === 'not_run') return { complete: true, produced: {} };
+  if (!attempt.logComplete || attempt.state.kind !== 'ended') return undefined;
+  const produced: { stdout?: number; stderr?: number } = {};
+  for (const { stream, producedBytes } of attempt.streams) {
+    if (producedBytes !== undefined) produced[stream] = producedBytes;
+  }
+  const { how } = attempt.state;
+  if (how.kind !== 'lost') return { complete: true, produced };
+  return { complete: false, message: `nobody can say what else it printed: ${how.message}`, produced };
 }
 
 function eventToProto(source: LogSource, event: LogEvent): ReadLogsResponse {
-  const stream = outputStreams.toProto(event.stream);
-  const offsetBytes = BigInt(event.offsetBytes);
-  if (event.kind === 'data') {
-    const observedTime = timestampFromMs(event.observedAtMs);
-    return create(ReadLogsResponseSchema, {
-      event: { case: 'data', value: { source, stream, offsetBytes, data: event.data, observedTime } },
-    });
+  switch (event.kind) {
+    case 'data': {
+      const { data, startBytes, observedAtMs } = event;
+      const stream = outputStreams.toProto(event.stream);
+      const observedTime = timestampFromMs(observedAtMs);
+      return create(ReadLogsResponseSchema, {
+        event: { case: 'data', value: { source, stream, offsetBytes: BigInt(startBytes), data, observedTime } },
+      });
+    }
+    case 'missing': {
+      const stream = outputStreams.toProto(event.stream);
+      const offsetBytes = BigInt(event.startBytes);
+      const lengthBytes = BigInt(event.lengthBytes);
+      const reason = gapReasons.toProto(event.reason);
+      return create(ReadLogsResponseSchema, {
+        event: { case: 'missing', value: { source, stream, offsetBytes, lengthBytes, reason } },
+      });
+    }
+    case 'end': {
+      const { tallies, complete, message = '' } = event;
+      return create(ReadLogsResponseSchema, {
+        event: { case: 'end', value: { source, streams: tallies.map(tallyToProto), complete, message } },
+      });
+    }
+    default:
+      return assertNever(event);
   }
-  const reason = gapReasons.toProto(event.reason);
-  return create(ReadLogsResponseSchema, {
-    event: { case: 'missing', value: { source, stream, offsetBytes, lengthBytes: BigInt(event.lengthBytes), reason } },
-  });
 }
 
 /** Several logs as they come. The first failure ends all of them. */
