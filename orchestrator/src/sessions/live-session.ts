@@ -146,8 +146,9 @@ export class LiveSession implements RegisteredSession {
     if (!this.ended) this.outbox.forget(attemptIds);
   }
 
-  ackLog(position: LogPosition): void {
-    this.#windows?.acknowledged(position, position.nextOffsetBytes);
+  ackLog(position: LogPosition, beyondDropped = false): void {
+    if (beyondDropped) this.#windows?.dropped(position);
+    else this.#windows?.acknowledged(position, position.nextOffsetBytes);
     if (this.#mayAnswer) this.outbox.logAck(position);
   }
 

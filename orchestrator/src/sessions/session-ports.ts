@@ -52,7 +52,8 @@ export interface AgentSession {
   assign(change: AssignmentChange): void;
   ackStatus(attemptId: AttemptId, state: AttemptState['kind']): void;
   forget(attemptIds: readonly AttemptId[]): void;
-  ackLog(position: LogPosition): void;
+  /** Everything before the position is settled. `beyondDropped`: what came beyond it was not kept, so the node sends it again. */
+  ackLog(position: LogPosition, beyondDropped?: boolean): void;
   /** Says goodbye and closes. */
   end(reason: EndReason, message: string, retryAfterMs?: number): void;
 }

@@ -87,6 +87,13 @@ export class Windows {
     this.#heldBytes -= before - held.heldBytes;
     if (held.heldBytes === 0) this.#streams.delete(name);
   }
+
+  /** Nothing of the stream is held any more. */
+  dropped(key: StreamKey): void {
+    const name = nameOf(key);
+    this.#heldBytes -= this.#streams.get(name)?.heldBytes ?? 0;
+    this.#streams.delete(name);
+  }
 }
 
 function release(held: Held, nextOffsetBytes: number): void {
