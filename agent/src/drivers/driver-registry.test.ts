@@ -6,6 +6,7 @@ import { nodeDisk } from '@muster/common/disk/node-disk';
 import { asAttemptId } from '@muster/common/ids/ids';
 import { type JobSpec, JobSpecSchema } from '@muster/gen/muster/job/v1/job_spec_pb';
 import { NotRunReason } from '@muster/gen/muster/job/v1/status_pb';
+import type { WorkloadSchema } from '@muster/gen/muster/job/v1/workload_pb';
 import { type TempDir, tempDir } from '@muster/testing/temp-dir';
 import type { PrepareContext } from '../jobs/attempt-ports.ts';
 import { PreflightCheck } from '../supervisor/preflight.ts';
@@ -17,7 +18,7 @@ const own = { script: makeScriptDriver({ disk: nodeDisk, programs: new Preflight
 const registry = driverRegistry(own);
 const { signal: never } = new AbortController();
 
-type WorkloadInit = NonNullable<MessageInitShape<typeof JobSpecSchema>['workload']>;
+type WorkloadInit = MessageInitShape<typeof WorkloadSchema>;
 const specOf = (workload: WorkloadInit, rest: MessageInitShape<typeof JobSpecSchema> = {}): JobSpec =>
   create(JobSpecSchema, { ...rest, workload });
 const contextOf = (dir: TempDir, rest: Partial<PrepareContext> = {}): PrepareContext => ({

@@ -137,7 +137,7 @@ export function describeSurroundings(stage: Stage): void {
     it('hands over no descriptor of ours but the three, no ignored or blocked signals, and the usual umask', async () => {
       // What this process itself was started with and must not close passes through to every child.
       const inherited = execFileSync('sh', ['-c', 'ls /proc/$$/fd'], { encoding: 'utf8' });
-      const spec = stage.sh('ls /proc/$$/fd; grep -E "Sig(Ign|Blk)" /proc/$$/status; umask');
+      const spec = stage.sh('ls /proc/$$/fd; grep -E "Sig(Ign|Blk)" /proc/self/status; umask');
       await stage.runSpec(spec);
       const signals = 'SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n';
       expect(stage.outputOf(spec)).toBe(`${inherited}${signals}0022\n`);

@@ -24,8 +24,8 @@ export interface RunStarterDeps {
 
 /** A fork and a claim take about a millisecond; after this the zygote is stuck or its notices are lost. */
 const PATIENCE_MS = 10_000;
-/** A start that three zygotes died over is probably what kills them. */
-const MOST_SENDS = 3;
+/** A start that five zygotes died over is probably what kills them. */
+const MOST_SENDS = 5;
 /** Bound of starts that wait; more are refused. Each holds its command line, so this bounds memory. */
 const MOST_WAITING = 1_024;
 

@@ -57,7 +57,7 @@ describe('the shell supervisor', () => {
     let killing = true;
     const killer = async (): Promise<void> => {
       while (killing) {
-        await systemClock.sleep(15, never);
+        await systemClock.sleep(40, never);
         process.kill(await supervisor.warm(), 'SIGKILL');
       }
     };
@@ -81,7 +81,8 @@ describe('the shell supervisor', () => {
     const ran = readFileSync(dir.join('ran'), 'utf8').trim().split('\n');
     expect(new Set(ran).size).toBe(ran.length);
     expect(ran.length).toBe(started);
-    expect(started).toBeGreaterThan(100);
+    // Some may have been given up, provably never started; most get through.
+    expect(started).toBeGreaterThan(60);
   }, 60_000);
 
   it('reports a run as lost whose keeper was killed, and can still end what lives of it', async () => {
