@@ -110,6 +110,8 @@ export class LogEnds {
     if (runs.size === 0) {
       for (const log of this.#deps.logs.ofAttempt(attemptId)) runs.add(log.key.run);
       for (const run of await this.#deps.store.runs(attemptId)) runs.add(run);
+      // Readers wait at the first run, also of an attempt that printed nothing.
+      if (runs.size === 0) runs.add(1);
     }
     return [...runs].sort((a, b) => a - b);
   }
