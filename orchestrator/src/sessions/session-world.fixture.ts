@@ -1,6 +1,6 @@
 /** An agent door on a real socket with ports that record: what the tests of the protocol stand on. */
 import { create } from '@bufbuild/protobuf';
-import { systemClock } from '@muster/common/clock/clock';
+import { type Clock, systemClock } from '@muster/common/clock/clock';
 import { AppError } from '@muster/common/errors/app-error';
 import { type AttemptId, asAttemptId, asJobId, asNodeId, makeIds, type NodeId } from '@muster/common/ids/ids';
 import { systemRandom } from '@muster/common/random/random';
@@ -184,14 +184,14 @@ export interface SessionWorld extends AsyncDisposable {
 
 /** Opens a door with small windows, so that going over them is cheap. */
 export async function sessionWorld(
-  options: { readonly logPort?: LogPort; readonly heartbeatPeriodMs?: number } = {},
+  options: { readonly logPort?: LogPort; readonly clock?: Clock } = {},
 ): Promise<SessionWorld> {
   const ca = await testCa();
   const store = new MemoryNodeStore();
   const ports = new RecordingPorts();
   const logs = captureLogs();
-  const clock = systemClock;
-  const heartbeatPeriodMs = options.heartbeatPeriodMs ?? 10_000;
+  const clock = options.clock ?? systemClock;
+  const heartbeatPeriodMs = 10_000;
   const registry = new SessionRegistry(clock);
   const directory = await NodeDirectory.load({ store, clock, logger: logs.logger, settings: { heartbeatPeriodMs } });
   const log = { nodeWindowBytes: 1_500_000, streamWindowBytes: 1_000_000, chunkBytes: 65_536, flushIntervalMs: 100 };
