@@ -9,6 +9,13 @@ import { type AgentIdentity, enrol, SimulatedAgent } from './simulated-agent.ts'
 
 /** As many handshakes or enrolments under way per process: enough to keep the orchestrator busy, few enough to time out none. */
 const AT_ONCE = 8;
+/** Agents behind one address: the orchestrator lets twenty enrol from one address at once. */
+const SITE_AGENTS = 20;
+
+interface Site {
+  readonly localAddress: string;
+  readonly agents: number;
+}
 
 let identities: readonly AgentIdentity[] = [];
 let agents: readonly SimulatedAgent[] = [];
@@ -28,10 +35,22 @@ await answerRequests(async (request) => {
 });
 
 async function enrolAll(request: Fields): Promise<readonly AgentIdentity[]> {
-  const control = await openSession(request.text('controlUrl'), { ca: request.text('caPem') });
-  const prefix = request.text('prefix');
-  const names = Array.from({ length: request.number('count') }, (_, index) => `${prefix}-${index}`);
-  const enrolled = await inTurns(names, (name) => enrol(control, request.text('joinToken'), name));
+  const count = request.number('count');
+  const sites = Array.from({ length: Math.ceil(count / SITE_AGENTS) }, (_, index) => ({
+    localAddress: `127.1.${request.number('network')}.${index + 1}`,
+    agents: Math.min(SITE_AGENTS, count - index * SITE_AGENTS),
+  }));
+  return (await inTurns(sites, (site) => enrolSite(request, site))).flat();
+}
+
+async function enrolSite(request: Fields, site: Site): Promise<readonly AgentIdentity[]> {
+  const { localAddress } = site;
+  const control = await openSession(request.text('controlUrl'), { ca: request.text('caPem'), localAddress });
+  const enrolled: AgentIdentity[] = [];
+  for (let index = 0; index < site.agents; index += 1) {
+    const name = `sim-${localAddress}-${index}`;
+    enrolled.push(await enrol(control, { joinToken: request.text('joinToken'), name, localAddress }));
+  }
   control.close();
   return enrolled;
 }

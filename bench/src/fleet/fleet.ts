@@ -26,7 +26,7 @@ export class Fleet implements AsyncDisposable {
     const { token } = await cluster.access.createJoinToken({ unlimitedUses: true });
     const { control_url: controlUrl, ca_file: caFile } = cluster.endpoints;
     const common = { kind: 'enrol', controlUrl, caPem: readFileSync(caFile, 'utf8'), joinToken: token };
-    await this.#ask((index) => ({ ...common, prefix: `sim-${index}`, count: Math.ceil(count / PROCESSES) }));
+    await this.#ask((index) => ({ ...common, network: index, count: Math.ceil(count / PROCESSES) }));
   }
 
   /** Opens all sessions; resolves when each was welcomed. */

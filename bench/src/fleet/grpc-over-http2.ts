@@ -1,14 +1,23 @@
 /** As much gRPC as a simulated agent needs, on node:http2 alone: thousands of real clients would not fit with a full library each. */
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { connect } from 'node:http2';
-import type { SecureContextOptions } from 'node:tls';
+import { connect as connectTls, type SecureContextOptions } from 'node:tls';
 
 /** Compressed-flag and length before each message. */
 const PREFIX_BYTES = 5;
 
+/** Whom to trust and who we are, and the address of this machine that the connection comes from. */
+export interface SessionOptions extends SecureContextOptions {
+  readonly localAddress: string;
+}
+
 /** Opens a connection to https://host:port; resolves when it is usable. */
-export function openSession(url: string, options: SecureContextOptions): Promise<ClientHttp2Session> {
-  const session = connect(url, { ...options, servername: 'localhost' });
+export function openSession(url: string, options: SessionOptions): Promise<ClientHttp2Session> {
+  const { hostname, port } = new URL(url);
+  const session = connect(url, {
+    createConnection: () =>
+      connectTls({ ...options, host: hostname, port: Number(port), servername: 'localhost', ALPNProtocols: ['h2'] }),
+  });
   return new Promise((resolve, reject) => {
     session.once('error', reject);
     session.once('remoteSettings', () => {

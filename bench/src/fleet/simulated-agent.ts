@@ -19,6 +19,9 @@ import { ordinaryFingerprint } from './ordinary-fingerprint.ts';
 export interface AgentIdentity {
   readonly name: string;
   readonly machineIdHash: string;
+  /** Where its machine is: an address of 127.0.0.0/8. */
+  readonly localAddress: string;
+  /** The agent door. */
   readonly address: string;
   readonly caPem: string;
   readonly certPem: string;
@@ -29,8 +32,15 @@ const ids = makeIds(systemClock, systemRandom);
 const enrollPath = '/muster.enrollment.v1.EnrollmentService/Enroll';
 const connectPath = '/muster.agent.v1.AgentService/Connect';
 
-/** Enrols as `name` over an open connection to the control door. */
-export async function enrol(control: ClientHttp2Session, joinToken: string, name: string): Promise<AgentIdentity> {
+/** Enrols as `name` over an open connection from `localAddress` to the control door. */
+export async function enrol(
+  control: ClientHttp2Session,
+  {
+    joinToken,
+    name,
+    localAddress,
+  }: { readonly joinToken: string; readonly name: string; readonly localAddress: string },
+): Promise<AgentIdentity> {
   const pair = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
   const machineIdHash = randomBytes(32).toString('hex');
   const request = create(EnrollRequestSchema, {
@@ -46,6 +56,7 @@ export async function enrol(control: ClientHttp2Session, joinToken: string, name
   return {
     name,
     machineIdHash,
+    localAddress,
     address: agentAddresses[0] ?? '',
     caPem: caBundlePem,
     certPem: certificatePem,
@@ -62,8 +73,8 @@ export class SimulatedAgent {
 
   /** Opens the session; resolves on welcome. @throws Error where the session ended first; `onLost` hears of a later end */
   async open(identity: AgentIdentity, bootId: string, onLost: (reason: string) => void): Promise<void> {
-    const { address, caPem, certPem, keyPem } = identity;
-    const session = await openSession(`https://${address}`, { ca: caPem, cert: certPem, key: keyPem });
+    const { address, caPem, certPem, keyPem, localAddress } = identity;
+    const session = await openSession(`https://${address}`, { ca: caPem, cert: certPem, key: keyPem, localAddress });
     await new Promise<void>((resolve, reject) => {
       const stream = startCall(
         session,
