@@ -16,6 +16,7 @@ import type { ConnectRequest } from '@muster/gen/muster/agent/v1/agent_service_p
 import type { AttemptState } from '../domain/job.ts';
 import type { ParsedHello } from '../wire/agent-frames-in.ts';
 import { goodbye, welcome } from '../wire/agent-frames-out.ts';
+import { fitCompleteSet } from './complete-set.ts';
 import { routeFrame } from './frame-router.ts';
 import { OrderedReports } from './ordered-reports.ts';
 import { type AgentChannel, Outbox } from './outbox.ts';
@@ -94,7 +95,8 @@ export class LiveSession implements RegisteredSession {
       const reconciliation = await work.opened(this, hello.report);
       if (this.#state.kind !== 'opening') return;
       this.outbox.push(welcome(this.#welcomeFacts(), reconciliation));
-      this.outbox.complete(reconciliation.complete);
+      const held = new Set(hello.report.held.map(({ attemptId }) => attemptId));
+      this.outbox.complete(fitCompleteSet(reconciliation.complete, held));
       this.#state = { kind: 'established' };
       nodes.established(this);
       work.established(this);

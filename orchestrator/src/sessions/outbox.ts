@@ -24,7 +24,8 @@ import {
   type OutMessage,
   statusAck,
 } from '../wire/agent-frames-out.ts';
-import type { Assignment, AssignmentChange, LogPosition } from './session-ports.ts';
+import { type FittedSet, MOST_SPEC_BYTES_PER_FRAME, roughSpecBytes } from './complete-set.ts';
+import type { AssignmentChange, LogPosition } from './session-ports.ts';
 
 /** The agent's side of the stream. */
 export type AgentChannel = FrameChannel<ConnectRequest, ConnectResponse>;
@@ -37,8 +38,6 @@ const MOST_ENTRIES = 10_000;
 
 /** Changes, statuses or attempts per frame: with 1 MiB scripts frames must stay below 4 MiB (P7), so offers count by size. */
 const MOST_PER_FRAME = 500;
-/** Bytes of scripts and inputs per frame; the largest single one is about 2 MiB. */
-const MOST_SPEC_BYTES = 1024 * 1024;
 
 /** The writer of one session. */
 export class Outbox {
@@ -81,9 +80,10 @@ export class Outbox {
   }
 
   /** The COMPLETE set; changes that were said before follow it. */
-  complete(assignments: readonly Assignment[]): void {
+  complete({ complete, withoutSpec, following }: FittedSet): void {
     this.#revision = 1;
-    this.push(completeSet(assignments));
+    this.#changes.unshift(...following);
+    this.push(completeSet(complete, withoutSpec));
   }
 
   /** Adds a change of the node's assignments. */
@@ -193,18 +193,9 @@ export class Outbox {
     let count = 0;
     for (const change of this.#changes) {
       specBytes += change.kind === 'offer' ? roughSpecBytes(change.assignment) : 0;
-      if (count > 0 && (count >= MOST_PER_FRAME || specBytes > MOST_SPEC_BYTES)) break;
+      if (count > 0 && (count >= MOST_PER_FRAME || specBytes > MOST_SPEC_BYTES_PER_FRAME)) break;
       count += 1;
     }
     return this.#changes.splice(0, count);
   }
-}
-
-/** About how large an offer is; UTF-8 is at most three bytes per UTF-16 unit. */
-function roughSpecBytes({ spec }: Assignment): number {
-  const kind = spec.workload?.kind;
-  const script = kind?.case === 'script' ? kind.value.content.length * 3 : 0;
-  const argv = kind?.case === 'process' ? kind.value.argv.reduce((sum, part) => sum + part.length * 3, 0) : 0;
-  const env = Object.entries(spec.env).reduce((sum, [name, value]) => sum + (name.length + value.length) * 3, 0);
-  return 1024 + script + argv + env + spec.stdin.byteLength;
 }

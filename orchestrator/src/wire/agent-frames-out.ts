@@ -108,11 +108,15 @@ function logSettings(log: LogWindowSettings): LogSettings {
   });
 }
 
-/** The COMPLETE set, which is revision 1 of every session. */
-export function completeSet(assignments: readonly Assignment[]): OutMessage {
+/** The COMPLETE set, which is revision 1 of every session. @param withoutSpec attempts whose spec the node has */
+export function completeSet(
+  complete: readonly Assignment[],
+  withoutSpec: ReadonlySet<AttemptId> = new Set(),
+): OutMessage {
+  const assignments = complete.map((each) => assignmentToProto(each, !withoutSpec.has(each.attemptId)));
   const value = create(AssignmentsSchema, {
     revision: 1n,
-    set: { case: 'complete', value: { assignments: assignments.map(assignmentToProto) } },
+    set: { case: 'complete', value: { assignments } },
   });
   return { case: 'assignments', value };
 }
@@ -126,14 +130,14 @@ export function changeSet(revision: number, changes: readonly AssignmentChange[]
   return { case: 'assignments', value };
 }
 
-function assignmentToProto(assignment: Assignment): AssignmentProto {
+function assignmentToProto(assignment: Assignment, withSpec = true): AssignmentProto {
   const { attemptId, jobId, taskIndex, attemptNumber, spec, stop } = assignment;
   return create(AssignmentSchema, {
     attemptId,
     jobId,
     taskIndex,
     attemptNumber,
-    spec,
+    ...(withSpec ? { spec } : {}),
     ...(stop === undefined ? {} : { stop: { attemptId, stoppedBy: stopReasonCodec.toProto(stop) } }),
   });
 }
