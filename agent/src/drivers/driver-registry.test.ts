@@ -6,7 +6,7 @@ import { nodeDisk } from '@muster/common/disk/node-disk';
 import { asAttemptId } from '@muster/common/ids/ids';
 import { type JobSpec, JobSpecSchema } from '@muster/gen/muster/job/v1/job_spec_pb';
 import { NotRunReason } from '@muster/gen/muster/job/v1/status_pb';
-import type { WorkloadSchema } from '@muster/gen/muster/job/v1/workload_pb';
+import { WorkloadSchema } from '@muster/gen/muster/job/v1/workload_pb';
 import { type TempDir, tempDir } from '@muster/testing/temp-dir';
 import type { PrepareContext } from '../jobs/attempt-ports.ts';
 import { PreflightCheck } from '../supervisor/preflight.ts';
@@ -20,7 +20,7 @@ const { signal: never } = new AbortController();
 
 type WorkloadInit = MessageInitShape<typeof WorkloadSchema>;
 const specOf = (workload: WorkloadInit, rest: MessageInitShape<typeof JobSpecSchema> = {}): JobSpec =>
-  create(JobSpecSchema, { ...rest, workload });
+  create(JobSpecSchema, { ...rest, workload: create(WorkloadSchema, workload) });
 const contextOf = (dir: TempDir, rest: Partial<PrepareContext> = {}): PrepareContext => ({
   attemptId: asAttemptId('01k00000000000000000000000'),
   workDirectory: dir.path,

@@ -6,7 +6,6 @@ import { TICK_MS } from './proc-files.ts';
 import type { RunFile } from './run-files.ts';
 import { endOfStatus, type RunRecord, SIGNAL_STATUS_BASE } from './run-record.ts';
 import type { NotRunReason, RunEnd, RunObservation, RunUsage } from './supervisor.ts';
-import { KEEPER_NAME } from './zygote-script.ts';
 
 /** What is known beside the file. */
 export interface RunContext {
@@ -73,13 +72,15 @@ function endOf(record: RunRecord, context: RunContext): RunEnd {
 
 /**
  * Where `setsid` stands between the shell and the program it is setsid whose exec fails, and bash leaves a subshell
- * after a failed exec without another command. Both name themselves on standard error and give 126 or 127, which the
- * program could have given too, but hardly with these words and no output.
+ * after a failed exec without another command. Both say so in their own words on standard error (bash calls what it
+ * reads from standard input `main`) and give 126 or 127. The program could have given that too, but hardly with these
+ * words and no output.
  */
+const EXEC_FAILED = /^(setsid: [^\n]*|main: line ([0-9]+): [^\n]*(\nmain: line \2: [^\n]*)*)$/;
+
 function execFailed(status: number, context: RunContext): boolean {
-  if ((status !== 126 && status !== 127) || context.wroteOutput || context.errorText === '') return false;
-  const ownLine = (line: string): boolean => line.startsWith('setsid: ') || line.startsWith(`${KEEPER_NAME}: `);
-  return context.errorText.split('\n').every(ownLine);
+  if ((status !== 126 && status !== 127) || context.wroteOutput) return false;
+  return EXEC_FAILED.test(context.errorText);
 }
 
 function failedEnd(step: string, record: RunRecord, context: RunContext): RunEnd {

@@ -5,7 +5,6 @@
  * is not found; the systemd supervisor is for those who need certainty.
  * Invariant: pid and start time are compared before every signal, and we never signal ourselves.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDead, listPids, type ProcStat, readChildren, readEnvironment, readStat } from './proc-files.ts';
 import type { RunRecord } from './run-record.ts';
 import type { SignalName } from './signal-name.ts';
@@ -59,6 +58,13 @@ export function residentPagesOf(pid: number): number {
     open.push(...readChildren(next));
   }
   return pages;
+}
+
+/** Lets other work go first. Not a matter of time, so not one of the clock. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 async function readAll(): Promise<Map<number, ProcStat>> {

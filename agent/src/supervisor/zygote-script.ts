@@ -33,9 +33,6 @@ export interface ZygoteSettings {
 /** Where programs are looked up when a job's environment has no PATH; execvp's and Debian's default. */
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** What bash calls itself in its messages here. (Other shells choose their applet or mode by that name.) */
-export const KEEPER_NAME = 'muster-keeper';
-
 /** Names starting with this are the script's own variables: a job's environment cannot be exported under them. */
 export const RESERVED_PREFIX = '_muster_';
 

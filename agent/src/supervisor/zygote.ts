@@ -5,12 +5,10 @@
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { realpath } from 'node:fs/promises';
-import { basename } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { AppError } from '@muster/common/errors/app-error';
 import { shellWord } from './shell-words.ts';
-import { KEEPER_NAME, RESERVED_PREFIX, ZYGOTE_SCRIPT, type ZygoteSettings } from './zygote-script.ts';
+import { RESERVED_PREFIX, ZYGOTE_SCRIPT, type ZygoteSettings } from './zygote-script.ts';
 
 /** The shell's path and its options, without `-s`. */
 export type ShellCommand = readonly [string, ...string[]];
@@ -30,10 +28,7 @@ const KEPT_ERROR_CHARACTERS = 1_000;
 /** Starts one. Rejects with `failed_precondition` when the shell cannot be started. */
 export async function startZygote(shell: ShellCommand, settings: ZygoteSettings): Promise<Zygote> {
   const [program, ...options] = shell;
-  const bash = await isBash(program);
-  const posix = bash && !options.includes('--posix') ? ['--posix'] : [];
-  const child: ChildProcessByStdio<Writable, null, Readable> = spawn(program, [...posix, ...options, '-s'], {
-    argv0: bash ? KEEPER_NAME : program,
+  const child: ChildProcessByStdio<Writable, null, Readable> = spawn(program, [...options, '-s'], {
     cwd: '/',
     // Empty, so that nothing of the agent's environment, secrets included, can reach a run.
     env: {},
@@ -62,15 +57,6 @@ export async function startZygote(shell: ShellCommand, settings: ZygoteSettings)
       await died;
     },
   };
-}
-
-/** On some systems /bin/sh is bash, and on some busybox, which would not know itself by another name. */
-async function isBash(program: string): Promise<boolean> {
-  try {
-    return basename(await realpath(program)) === 'bash';
-  } catch {
-    return false; // not there, which spawn says better; or a bare name, which is then taken for what it says
-  }
 }
 
 function watchDeath(child: ChildProcessByStdio<Writable, null, Readable>): Promise<string> {
