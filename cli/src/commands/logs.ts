@@ -9,6 +9,7 @@ import { makeLink } from '../run/link.ts';
 import { LogPositions } from '../run/log-positions.ts';
 import { plainSink, prefixSink, type SinkOptions } from '../run/log-sink.ts';
 import { nodeNames } from '../run/node-names.ts';
+import { orAborted } from '../run/or-aborted.ts';
 import { note } from './notes.ts';
 
 /** The command. */
@@ -26,7 +27,7 @@ export const logs: Command = async ({ args, options }, context) => {
   try {
     await copyLogs({ jobs, link, sink, positions }, selection, context.signal);
   } finally {
-    await sink.finish();
+    await orAborted(sink.finish(), context.signal);
   }
   for (const sentence of positions.gaps()) await say(sentence);
   for (const sentence of positions.incomplete()) await say(sentence);

@@ -1,34 +1,29 @@
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { AppError } from '@muster/common/errors/app-error';
-import {
-  type ReadLogsRequest,
-  type ReadLogsResponse,
-  ReadLogsResponseSchema,
-  type SubmitJobRequest,
-} from '@muster/gen/muster/control/v1/job_service_pb';
-import {
-  type AttemptOutcomeSchema,
-  type Job,
-  JobSchema,
-  JobState,
-  OutputStream,
-  TaskEndReason,
-  type TaskSchema,
-  TaskState,
-} from '@muster/gen/muster/job/v1/status_pb';
+import type { ReadLogsRequest, SubmitJobRequest } from '@muster/gen/muster/control/v1/job_service_pb';
+import { JobState, OutputStream, TaskEndReason, TaskState } from '@muster/gen/muster/job/v1/status_pb';
 import { eventually } from '@muster/testing/eventually';
 import { ManualClock } from '@muster/testing/manual-clock';
-import { type FakeControlDoor, type FakeServices, fakeControlDoor } from '../client/fake-control-door.fixture.ts';
+import { type FakeControlDoor, fakeControlDoor } from '../client/fake-control-door.fixture.ts';
 import { type FakeContext, type FakeContextOptions, fakeContext } from '../program/fake-context.fixture.ts';
 import { runProgram } from '../program/run-program.ts';
 import { QUIET_OUTPUT_MS } from '../run/follow-job.ts';
+import {
+  data,
+  end,
+  ending,
+  exited,
+  forever,
+  JOB_ID,
+  type JobImpl,
+  job,
+  type LogEvent,
+  logEvent,
+  source,
+  type TaskInit,
+  task,
+} from './fake-jobs.fixture.ts';
 
-type JobImpl = NonNullable<FakeServices['jobs']>;
-type TaskInit = MessageInitShape<typeof TaskSchema>;
-type LogEvent = NonNullable<MessageInitShape<typeof ReadLogsResponseSchema>['event']>;
-
-const JOB_ID = '01jd0000000000000000000000';
 const doors: FakeControlDoor[] = [];
 
 afterEach(async () => {
@@ -42,81 +37,6 @@ async function setUp(
   const door = await fakeControlDoor({ jobs });
   doors.push(door);
   return { door, context: fakeContext(door, options) };
-}
-
-/** A handler that waits so never writes to a connection that is gone. */
-function forever(): Promise<never> {
-  return new Promise(() => {});
-}
-
-function exited(code: number, node = 'web-1', index = 0): TaskInit {
-  return task(
-    { outcome: { case: 'ended', value: { how: { case: 'exited', value: { code } } } } },
-    node,
-    index,
-    code === 0,
-  );
-}
-
-function task(
-  outcome: MessageInitShape<typeof AttemptOutcomeSchema>,
-  node: string,
-  index: number,
-  isGood: boolean,
-): TaskInit {
-  return {
-    index,
-    state: isGood ? TaskState.SUCCEEDED : TaskState.FAILED,
-    nodeName: node,
-    attempts: [{ id: `attempt-${index}`, number: 1, nodeName: node, outcome, streams: [] }],
-  };
-}
-
-function job(state: JobState, tasks: TaskInit[], revision = 1n): Job {
-  return create(JobSchema, { id: JOB_ID, state, tasks, revision, spec: { name: 'test' } });
-}
-
-function data(
-  text: string | Uint8Array,
-  offset = 0,
-  stream = OutputStream.STDOUT,
-  node = 'web-1',
-  index = 0,
-): LogEvent {
-  return {
-    case: 'data',
-    value: { source: source(node, index), stream, offsetBytes: BigInt(offset), data: Buffer.from(text) },
-  };
-}
-
-function logEvent(event: LogEvent): ReadLogsResponse {
-  return create(ReadLogsResponseSchema, { event });
-}
-
-function source(node: string, index: number): { attemptId: string; run: number; taskIndex: number; nodeName: string } {
-  return { attemptId: `attempt-${index}`, run: 1, taskIndex: index, nodeName: node };
-}
-
-function end(node = 'web-1', index = 0, message = ''): LogEvent {
-  return { case: 'end', value: { source: source(node, index), complete: message === '', message } };
-}
-
-/** A job service where a job of these tasks ends at once with this output. */
-function ending(tasks: TaskInit[], events: LogEvent[], state = JobState.SUCCEEDED): JobImpl {
-  return {
-    submitJob: () => ({
-      job: job(
-        JobState.QUEUED,
-        tasks.map((each) => ({ index: each.index ?? 0, nodeName: each.nodeName ?? '' })),
-      ),
-    }),
-    async *watchJobs() {
-      yield { job: job(state, tasks, 2n) };
-    },
-    async *readLogs() {
-      for (const event of events) yield logEvent(event);
-    },
-  };
 }
 
 function submitted(requests: SubmitJobRequest[], impl: JobImpl): JobImpl {

@@ -35,7 +35,11 @@ export const run: Command = async ({ args, options }, context) => {
   await hint(context, `job ${job.id}`);
   const sink = format === 'json' ? noSink : sinkFor(job, options, context);
   const { clock, interrupts } = context;
-  const result = await followJob({ jobs, link, clock, interrupts, sink, note: say }, job.id, context.signal);
+  const result = await followJob(
+    { jobs, link, url: door.url, clock, interrupts, sink, note: say },
+    job.id,
+    context.signal,
+  );
   return await report(result, job.id, format, context);
 };
 

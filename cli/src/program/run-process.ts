@@ -4,7 +4,7 @@ import { systemRandom } from '@muster/common/random/random';
 import { loadSettings, processEnvironment, wantsColors } from '../config/settings.ts';
 import type { CommandContext } from '../context.ts';
 import { readUpTo } from '../input/read-input.ts';
-import { fdOutput } from '../output/fd-output.ts';
+import { streamOutput } from '../output/stream-output.ts';
 import { connectionFlags } from './connection-flags.ts';
 import { EndedBySignal } from './ended-by-signal.ts';
 import { processInterrupts } from './process-interrupts.ts';
@@ -19,11 +19,16 @@ const SIGNALS = [
 export async function runProcess(argv: readonly string[]): Promise<void> {
   const env = processEnvironment();
   const ending = new AbortController();
-  for (const [signal, exitCode] of SIGNALS) process.on(signal, () => ending.abort(new EndedBySignal(exitCode)));
-  const outputOptions = { clock: systemClock, wantsColors: wantsColors(env) };
+  for (const [signal, exitCode] of SIGNALS) {
+    process.on(signal, () => {
+      // Told twice: whoever sends it does not want to wait for a reader that stands still.
+      if (ending.signal.aborted) process.exit(exitCode);
+      ending.abort(new EndedBySignal(exitCode));
+    });
+  }
   const context: CommandContext = {
-    stdout: fdOutput(1, outputOptions),
-    stderr: fdOutput(2, outputOptions),
+    stdout: streamOutput(process.stdout, wantsColors(env)),
+    stderr: streamOutput(process.stderr, wantsColors(env)),
     readStdin: (limitBytes) => readUpTo(process.stdin, limitBytes),
     clock: systemClock,
     random: systemRandom,

@@ -5,6 +5,7 @@ import type { ServiceClient } from '../client/control-door.ts';
 import type { Link } from './link.ts';
 import type { LogPositions } from './log-positions.ts';
 import type { LogSink } from './log-sink.ts';
+import { orAborted } from './or-aborted.ts';
 
 /** What copying needs. */
 export interface CopyLogsDeps {
@@ -37,7 +38,7 @@ export function copyLogs(deps: CopyLogsDeps, selection: LogSelection, signal: Ab
       if (event.case === 'data') {
         const fresh = positions.take(event.value);
         if (fresh !== undefined && event.value.source !== undefined) {
-          await sink.write(event.value.source, event.value.stream, fresh);
+          await orAborted(sink.write(event.value.source, event.value.stream, fresh), signal);
         }
       } else if (event.case === 'missing') positions.takeMissing(event.value);
       else if (event.case === 'end') positions.takeEnd(event.value);

@@ -2,10 +2,11 @@
  * Follows a job from submission to the point where its result is known and its output is complete. Watching and
  * reading run side by side on one connection; Ctrl-C is given to the interrupt machine.
  */
-import type { Clock } from '@muster/common/clock/clock';
+import { type Clock, withDeadline } from '@muster/common/clock/clock';
 import type { JobService } from '@muster/gen/muster/control/v1/job_service_pb';
 import type { Job } from '@muster/gen/muster/job/v1/status_pb';
 import type { ServiceClient } from '../client/control-door.ts';
+import { adviceOn } from '../client/failure.ts';
 import type { Interrupts } from '../context.ts';
 import { copyLogs } from './copy-logs.ts';
 import { type FollowState, onFollowEvent } from './interrupt-machine.ts';
@@ -13,6 +14,7 @@ import type { Link } from './link.ts';
 import { LogPositions } from './log-positions.ts';
 import type { LogSink } from './log-sink.ts';
 import { makeNarrator } from './narrator.ts';
+import { orAborted } from './or-aborted.ts';
 import { watchUntilEnded } from './watch-job.ts';
 
 /**
@@ -26,6 +28,8 @@ export interface FollowDeps {
   readonly jobs: ServiceClient<typeof JobService>;
   readonly link: Link;
   readonly clock: Clock;
+  /** The control door's address, for advice. */
+  readonly url: string;
   readonly interrupts: Interrupts;
   readonly sink: LogSink;
   /** Writes one line for the user. */
@@ -54,6 +58,7 @@ export async function followJob(deps: FollowDeps, jobId: string, signal: AbortSi
   using _listening = deps.interrupts.listen(interrupt);
   try {
     const result = await watchAndCopy(deps, jobId, following);
+    await orAborted(deps.sink.finish(), following);
     state = onFollowEvent(state, 'ended').state;
     leaving.abort();
     return result;
@@ -63,8 +68,17 @@ export async function followJob(deps: FollowDeps, jobId: string, signal: AbortSi
   } finally {
     leaving.abort();
     await Promise.all(cancels);
-    await deps.sink.finish();
+    // Begun lines of a job that we leave; nothing after a finish that was done. A reader that stands still gets none.
+    if (state !== 'ended') await finishBriefly(deps);
   }
+}
+
+/** Long enough for any reader that reads at all. */
+const FINISH_MS = 250;
+
+async function finishBriefly({ sink, clock }: FollowDeps): Promise<void> {
+  using limit = withDeadline(clock, FINISH_MS, new AbortController().signal);
+  await orAborted(sink.finish(), limit.signal).catch(() => {});
 }
 
 async function watchAndCopy(deps: FollowDeps, jobId: string, signal: AbortSignal): Promise<FollowResult> {
@@ -139,6 +153,6 @@ async function cancelJob(deps: FollowDeps, jobId: string, signal: AbortSignal): 
     await deps.link.keep(() => deps.jobs.cancelJob({ jobId }, { signal }), signal);
   } catch (error) {
     if (signal.aborted) return;
-    await deps.note(`the job can not be cancelled: ${error instanceof Error ? error.message : String(error)}`);
+    await deps.note(`the job can not be cancelled: ${adviceOn(error, deps.url)}`);
   }
 }
