@@ -16,8 +16,10 @@ import { runConnectionLoop } from './connection/connection-loop.ts';
 import { dialer } from './connection/dial.ts';
 import { runSession, type SessionDeps } from './connection/session.ts';
 import { StatusOutbox } from './connection/status-outbox.ts';
-import { type CollectFingerprint, runFingerprintLoop } from './health/fingerprint-loop.ts';
-import { makeNodeUsageReader } from './health/node-usage.ts';
+import { runCapabilityReporterLoop } from './fingerprint/capability-reporter-loop.ts';
+import { fingerprintOf, type ProbeResults, runProbes } from './fingerprint/collect.ts';
+import type { Probe, ProbeContext } from './fingerprint/probe.ts';
+import { makeUsageSampler } from './fingerprint/usage.ts';
 import { runCertificateExpiryLoop } from './identity/certificate-expiry.ts';
 import { type Identity, identify } from './identity/identify.ts';
 import { bootId, machineIdHash } from './identity/machine-id.ts';
@@ -39,7 +41,8 @@ export interface AgentWorld {
   readonly logger: Logger;
   readonly drivers: DriverPort;
   readonly driverKinds: ReadonlySet<string>;
-  readonly collect: CollectFingerprint;
+  readonly probes: readonly Probe[];
+  readonly probeContext: ProbeContext;
 }
 
 /** The agent, ready to run. */
@@ -70,8 +73,8 @@ export async function composeAgent(
   signal: AbortSignal,
 ): Promise<Agent> {
   const opened = await open(config, world, stack, signal);
-  const fingerprint = new Latest<Fingerprint>(await world.collect(signal));
-  return { nodeId: opened.identity.record.nodeId, run: (ending) => run(config, world, opened, fingerprint, ending) };
+  const found = await runProbes(world.probes, world.probeContext, signal);
+  return { nodeId: opened.identity.record.nodeId, run: (ending) => run(config, world, opened, found, ending) };
 }
 
 async function open(
@@ -95,9 +98,10 @@ async function run(
   config: AgentConfig,
   world: AgentWorld,
   opened: Opened,
-  fingerprint: Latest<Fingerprint>,
+  found: ProbeResults,
   signal: AbortSignal,
 ): Promise<void> {
+  const fingerprint = new Latest<Fingerprint>(fingerprintOf(found));
   const { clock, disk, logger, random } = world;
   const { state, identity, ledger, supervisor } = opened;
   const outputs = new RunOutputs(clock, (key, stream) => supervisor.outputPath(key, stream));
@@ -118,12 +122,12 @@ async function run(
     tasks,
   });
   await attempts.recover();
-  const usage = makeNodeUsageReader({
-    disk,
-    clock,
-    statePath: state.path,
+  const usage = makeUsageSampler({
+    platform: world.probeContext.platform,
+    root: world.probeContext.root,
+    stateDirectory: state.path,
     runningAttempts: () => attempts.active,
-    spoolBytes: () => outputs.spoolBytes,
+    spoolBytes: () => BigInt(outputs.spoolBytes),
   });
   const session: SessionDeps = {
     facts: {
@@ -143,7 +147,7 @@ async function run(
         return fingerprint.value;
       },
       changes: (ending) => fingerprint.changes(ending),
-      usage: () => usage.usage(),
+      usage: () => usage.sample(),
     },
     clock,
     random,
@@ -164,8 +168,16 @@ async function run(
       ),
     ledger_sync: (ending) => runLedgerSyncLoop({ ledger, clock, logger }, ending),
     output_watch: (ending) => runOutputWatchLoop({ directory: state.runsPath, outputs, clock, logger }, ending),
-    usage: (ending) => usage.run(ending),
-    fingerprint: (ending) => runFingerprintLoop({ collect: world.collect, latest: fingerprint, clock, logger }, ending),
+    capabilities: (ending) =>
+      runCapabilityReporterLoop(
+        {
+          probes: world.probes,
+          context: world.probeContext,
+          first: found,
+          report: (changed) => fingerprint.set(changed),
+        },
+        ending,
+      ),
     certificate_expiry: (ending) =>
       runCertificateExpiryLoop({ certificatePem: identity.tls.certPem, clock, logger }, ending),
   };
