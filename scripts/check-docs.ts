@@ -12,7 +12,9 @@ const files = repositoryFiles();
 const read = (path: string): string => readFileSync(join(repositoryRoot, path), 'utf8');
 
 function markers(): readonly Problem[] {
-  const titles = new Set(files.filter((path) => path.endsWith('.test.ts')).flatMap((path) => testTitles(read(path))));
+  // Contracts that several implementations keep have their tests in fixtures.
+  const tests = files.filter((path) => /\.(?:test|fixture)\.ts$/.test(path));
+  const titles = new Set(tests.flatMap((path) => testTitles(read(path))));
   return documents().flatMap((path) => markerProblems(path, read(path), titles));
 }
 
