@@ -15,9 +15,14 @@ const head = `# Configuration
 
 Generated from the code: to change it, change the field tables, then run \`node --conditions=muster-source scripts/check-docs.ts --write\`.
 
-Each setting can be given as a flag, in the environment, or in the configuration file (YAML); a flag wins over the
-environment, the environment over the file, the file over the default. Unknown keys and wrong values are all reported at
-once. \`--print-config\` prints what is in force, without secrets.
+Each setting can be given as a flag, in the environment, or in the configuration file (YAML; dots in a name stand for
+nesting). A flag wins over the environment, the environment over the file, the file over the default. What is unknown or
+wrong is reported with its place and what to do, all at once.
+
+- \`muster-orchestrator\` and \`muster-agent\` read the file that \`--config\` names (the orchestrator's may also stand in
+  \`MUSTER_ORCHESTRATOR_CONFIG\`). \`--print-config\` prints what is in force as such a file, without secrets.
+- \`muster\` reads \`~/.config/muster/config.yaml\`, or the file that \`--config\` names; paths in it are relative to it.
+- Durations are written with a unit (\`100ms\`, \`10s\`, \`5m\`, \`2h\`), sizes too (\`64KiB\`, \`8MiB\`).
 `;
 
 /** The whole document; undefined when no program has a field table yet. Throws what a broken source throws. */
