@@ -132,7 +132,7 @@ describe('who may call the control door', () => {
 
   it('does not open when a method has no least role in the contract', async () => {
     const services = [serve(AgentService, { connect: neverCalled })];
-    const pair = { certPem: '', keyPem: '' };
+    const pair = { caPem: '', certPem: '', keyPem: '' };
     const { logger } = captureLogs();
     const deps = {
       keys: door.keys,
@@ -334,7 +334,7 @@ describe('the control door', () => {
     await using door = await openTestDoor();
     const { keys, services } = door;
     const ids = makeIds(systemClock, systemRandom);
-    const tls = await door.authority.issueForServer(['localhost'], 1000);
+    const tls = { caPem: door.authority.caPem, ...(await door.authority.issueForServer(['localhost'], 1000)) };
     const deps = { keys, services, tls, clock: systemClock, ids, logger: door.logs.logger };
     await expect(openControlDoor(deps, { host: '127.0.0.1', port: door.door.port })).rejects.toMatchObject({
       code: 'failed_precondition',

@@ -38,7 +38,8 @@ const CLOSE_GRACE_MS = 5_000;
 export interface ControlDoorDeps {
   readonly keys: Pick<ApiKeys, 'authenticate'>;
   readonly services: readonly ServedService[];
-  readonly tls: Pick<TlsIdentity, 'certPem' | 'keyPem'>;
+  /** The authority is shown with the certificate: a machine that enrols finds it by the digest in its join token. */
+  readonly tls: TlsIdentity;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;
@@ -61,7 +62,7 @@ export async function openControlDoor(
   const ending = new AbortController();
   const server = createSecureServer({
     allowHTTP1: true,
-    cert: deps.tls.certPem,
+    cert: `${deps.tls.certPem.trimEnd()}\n${deps.tls.caPem}`,
     key: deps.tls.keyPem,
     minVersion: 'TLSv1.2',
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
