@@ -123,6 +123,8 @@ class Scripted implements FakeSession {
         this.frames.push(frame);
         if (this.#answering && frame.message.case === 'heartbeat') this.#ack(frame.sequence);
         this.onFrame(frame);
+        // As the orchestrator does: the agent's goodbye is answered by closing our half.
+        if (frame.message.case === 'goodbye') this.channel.close();
       }
     } catch {
       // how a stream ends is seen by `over`

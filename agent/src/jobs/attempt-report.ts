@@ -1,6 +1,6 @@
 /** Attempts as the orchestrator reads them: phases and ends as AttemptStatus. Pure. */
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { type Duration, durationFromMs, type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type AttemptStatus, AttemptStatusSchema } from '@muster/gen/muster/agent/v1/assignment_pb';
 import {
   AttemptState,
@@ -48,7 +48,7 @@ export function liveStatus(attemptId: string, run: number, phase: AttemptPhase):
     attemptId,
     run: begun ? run : 0,
     state: stateOf(phase),
-    ...(begun ? { pid: phase.pid, startedTime: timestampFromMs(phase.startedAtMs) } : {}),
+    ...(begun ? { pid: phase.pid, startedTime: instant(phase.startedAtMs) } : {}),
   });
 }
 
@@ -77,8 +77,8 @@ export function endedStatus(
     run,
     state: AttemptState.ENDED,
     pid: ended.pid ?? 0,
-    startedTime: timestampFromMs(ended.startedAtMs),
-    endedTime: timestampFromMs(ended.endedAtMs),
+    startedTime: instant(ended.startedAtMs),
+    endedTime: instant(ended.endedAtMs),
     outcome: {
       outcome: {
         case: 'ended',
@@ -156,9 +156,18 @@ function stoppedByOf(ended: EndedRun, stop: StoppedBy | undefined): StoppedBy {
 
 function usageOf(usage: RunUsage): MessageInitShape<typeof UsageSchema> {
   return {
-    cpuUser: durationFromMs(usage.cpuUserMs),
-    cpuSystem: durationFromMs(usage.cpuSystemMs),
-    wall: durationFromMs(usage.wallMs),
+    cpuUser: span(usage.cpuUserMs),
+    cpuSystem: span(usage.cpuSystemMs),
+    wall: span(usage.wallMs),
     ...(usage.peakMemoryBytes === undefined ? {} : { peakMemoryBytes: BigInt(usage.peakMemoryBytes) }),
   };
+}
+
+/** Clocks give fractions of a millisecond; the conversions take whole ones only. */
+function instant(ms: number): Timestamp {
+  return timestampFromMs(Math.round(ms));
+}
+
+function span(ms: number): Duration {
+  return durationFromMs(Math.max(0, Math.round(ms)));
 }

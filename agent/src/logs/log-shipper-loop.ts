@@ -138,7 +138,7 @@ async function sendPiece(deps: LogShipperDeps, file: OutputFile, opened: DiskFil
     stream,
     offsetBytes: BigInt(offset),
     data: buffer.subarray(0, bytes),
-    observedTime: timestampFromMs(deps.clock.nowMs()),
+    observedTime: timestampFromMs(Math.trunc(deps.clock.nowMs())),
   });
   await deps.send({ case: 'logChunk', value });
   return bytes;
