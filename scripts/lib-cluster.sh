@@ -62,7 +62,7 @@ start_agent() {
 await_nodes() {
   local deadline=$((SECONDS + 60)) online=0
   until [ "$online" -ge "$1" ]; do
-    if [ "$SECONDS" -ge "$deadline" ]; then
+    if [ "$SECONDS" -ge "$deadline" ] || ! kill -0 "${pids[@]}" 2>/dev/null; then
       echo "only $online of $1 nodes came online; see the logs in $dir" >&2
       tail -n 5 "$dir"/*.log >&2
       return 1

@@ -86,7 +86,7 @@ async function open(
   const { clock, disk, logger, random } = world;
   const state = await openStateDirectory(disk, config.stateDir);
   stack.use(await lockDirectory(state.path));
-  const machine = await machineIdHash(disk);
+  const machine = await machineIdHash(disk, state.path);
   const identity = await identify({ disk, clock, random, logger, state, machineIdHash: machine }, config, signal);
   const boot = await bootId(disk);
   const ledger = stack.use(await Ledger.open({ disk, path: state.ledgerPath, ids: makeIds(clock, random), logger }));

@@ -83,6 +83,10 @@ export function composeServices(parts: ServiceParts): readonly ServedService[] {
       ids,
       logger,
       agentAddresses: () => parts.agentAddresses,
+      connectedTwins: (hash) =>
+        [...directory.views()]
+          .filter(({ record, session }) => session !== undefined && record.machineIdHash === hash)
+          .map(({ record }) => record.id),
     },
     new EnrollLimit(clock),
   );

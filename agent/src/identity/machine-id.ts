@@ -1,6 +1,7 @@
 /**
- * A hash that is the same for every agent on this machine and says nothing else: it marks a machine that was enrolled
- * anew, and clones. The salt keeps the hash from being compared with what other programs make of the machine's id.
+ * A hash that is the same for every agent that begins on this machine with this state directory, and says nothing else:
+ * it marks a machine that was enrolled anew. Two agents side by side have two directories, so they are two nodes. The
+ * salt keeps the hash from being compared with what other programs make of the machine's id.
  */
 import { createHash } from 'node:crypto';
 import { hostname, networkInterfaces } from 'node:os';
@@ -8,12 +9,10 @@ import type { Disk } from '@muster/common/disk/disk';
 
 const SALT = 'muster machine id v1:';
 
-/** SHA-256 in hex over /etc/machine-id, or over the host's name and first hardware address where there is none. */
-export async function machineIdHash(disk: Disk): Promise<string> {
+/** SHA-256 in hex over /etc/machine-id (or the host's name and first hardware address where there is none) and the directory's path. */
+export async function machineIdHash(disk: Disk, statePath: string): Promise<string> {
   const id = (await machineIdFile(disk)) ?? `${hostname()} ${firstHardwareAddress()}`;
-  return createHash('sha256')
-    .update(SALT + id)
-    .digest('hex');
+  return createHash('sha256').update(`${SALT}${id}\0${statePath}`).digest('hex');
 }
 
 /** The kernel's id of this boot; a fixed text where the system has none, so that a restart goes unnoticed there. */

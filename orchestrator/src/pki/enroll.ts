@@ -53,6 +53,8 @@ export interface EnrollDeps {
   readonly logger: Logger;
   /** Where the agent door is, host:port, in order of preference. */
   readonly agentAddresses: () => readonly string[];
+  /** Nodes with this hash that are connected now. */
+  readonly connectedTwins: (machineIdHash: string) => readonly NodeId[];
 }
 
 /**
@@ -70,6 +72,7 @@ export async function enroll(deps: EnrollDeps, request: EnrollRequest): Promise<
     secretSha256: secretSha256(token.secret),
     keySha256: key.sha256,
     machineIdHash: request.machineIdHash,
+    connected: deps.connectedTwins(request.machineIdHash),
     wantedName: request.name === '' ? nameOfHost(request.hostname) : request.name,
     labels: request.labels,
     atMs: deps.clock.nowMs(),

@@ -21,6 +21,8 @@ export interface IssueRequest {
   /** SHA-256 of the public key's SPKI, hex. */
   readonly keySha256: string;
   readonly machineIdHash: string;
+  /** Nodes that are connected now: they live, so a machine with the same hash is another one (or a copy), and replaces none of them. */
+  readonly connected: readonly NodeId[];
   /** Wanted name; the store adds "-2", "-3", ... while another live node has it. */
   readonly wantedName: string;
   /** From the machine. The store adds the token's, which win. */
@@ -52,6 +54,6 @@ export interface EnrollmentStore {
   /** Newest first, after `after`. */
   listTokens(limit: number, after: JoinTokenId | undefined): Promise<readonly JoinTokenRecord[]>;
   revokeToken(id: JoinTokenId): Promise<JoinTokenRecord | undefined>;
-  /** Checks and consumes the token, stores node and certificate, marks an earlier node with the same machineIdHash replaced (its certificates revoked). */
+  /** Checks and consumes the token, stores node and certificate, marks an earlier node with the same machineIdHash that is not connected as replaced (its certificates revoked). */
   issue(request: IssueRequest): Promise<IssueResult>;
 }

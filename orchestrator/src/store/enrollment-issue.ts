@@ -1,7 +1,7 @@
 // Issuing a certificate against a join token: check, consume, replace the machine's earlier node, name, store. Runs inside a transaction.
 import { timingSafeEqual } from 'node:crypto';
 import type { NodeId } from '@muster/common/ids/ids';
-import { and, desc, eq, isNull, ne, sql } from 'drizzle-orm';
+import { and, desc, eq, isNull, ne, notInArray, sql } from 'drizzle-orm';
 import type { IssueRequest, IssueResult } from '../pki/enrollment-store.ts';
 import type { Orm } from './database.ts';
 import { certificates, joinTokens, nodes } from './schema.ts';
@@ -78,13 +78,20 @@ function enroll(orm: Orm, token: TokenRow, request: IssueRequest): IssueResult {
   return { kind: 'issued', nodeId: request.nodeId, nodeName, ...(replaced === undefined ? {} : { replaced }) };
 }
 
-/** A machine that gives no id replaces nobody. */
+/** A machine that gives no id replaces nobody, and nobody replaces a node that is connected. */
 function replaceEarlier(orm: Orm, request: IssueRequest): NodeId | undefined {
   if (request.machineIdHash === '') return undefined;
   const earlier = orm
     .update(nodes)
     .set({ endedAs: 'replaced' })
-    .where(and(eq(nodes.machineIdHash, request.machineIdHash), isNull(nodes.endedAs), ne(nodes.id, request.nodeId)))
+    .where(
+      and(
+        eq(nodes.machineIdHash, request.machineIdHash),
+        isNull(nodes.endedAs),
+        ne(nodes.id, request.nodeId),
+        notInArray(nodes.id, [...request.connected]),
+      ),
+    )
     .returning({ id: nodes.id })
     .all();
   for (const { id } of earlier) {

@@ -28,6 +28,7 @@ export function issueRequest(token: JoinTokenRecord, facts: Partial<IssueRequest
     secretSha256: token.secretSha256,
     keySha256: sha256(`key of ${nodeId}`),
     machineIdHash: sha256(`machine of ${nodeId}`),
+    connected: [],
     wantedName: 'node',
     labels: {},
     atMs: 2_000,

@@ -132,6 +132,16 @@ function newNodeContract(open: () => OpenNodeStore): void {
     expect(await nodes.nodeByCertificate(request.certificateSha256, 2_000)).toMatchObject({ id: request.nodeId });
   });
 
+  it('leaves a node with the same hash alone that is connected: it is another agent, or a copy', async () => {
+    const { enrollment, nodes } = open();
+    const token = await newToken(enrollment);
+    const machine = { machineIdHash: 'same' };
+    const first = await enrolled(enrollment, token, machine);
+    const request = issueRequest(token, { ...machine, connected: [first.nodeId] });
+    expect(await enrollment.issue(request)).not.toHaveProperty('replaced');
+    expect(await nodes.nodeByCertificate(first.certificateSha256, 2_000)).toMatchObject({ id: first.nodeId });
+  });
+
   it('replaces nobody when its machine gives no id', async () => {
     const { enrollment } = open();
     const token = await newToken(enrollment);

@@ -41,7 +41,7 @@ export declare type Hello = Message<"muster.agent.v1.Hello"> & {
   processId: string;
 
   /**
-   * A hash of the machine's id, the same for all agents of one machine; marks re-enrolled machines and clones. Hex.
+   * A hash of the machine's id and the state directory's path; marks a machine that was enrolled anew. SHA-256, hex.
    *
    * @generated from field: string machine_id_hash = 4;
    */

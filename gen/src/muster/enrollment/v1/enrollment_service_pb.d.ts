@@ -46,7 +46,7 @@ export declare type EnrollRequest = Message<"muster.enrollment.v1.EnrollRequest"
   hostname: string;
 
   /**
-   * A hash of the machine's id, hex. Marks an earlier node of the same machine as replaced.
+   * A hash of the machine's id and the state directory's path: SHA-256, hex. An earlier node with the same hash that is not connected is marked as replaced.
    *
    * @generated from field: string machine_id_hash = 5;
    */
