@@ -86,7 +86,8 @@ export async function openTestDoor(
     caSha256: authority.caSha256,
     controlAddresses: () => ['127.0.0.1:7444'],
   });
-  const enrollDeps = { authority, store: enrollments, clock, ids, logger: logs.logger, agentAddresses };
+  const connectedTwins = () => [];
+  const enrollDeps = { authority, store: enrollments, clock, ids, logger: logs.logger, agentAddresses, connectedTwins };
   const own = [
     accessService({ joinTokens: tokens, keys, pages: pageTokens(systemRandom.bytes(32)) }),
     enrollmentService(enrollDeps, new EnrollLimit(clock)),
