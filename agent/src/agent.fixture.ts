@@ -1,6 +1,5 @@
 /** A whole agent in this process, on a state directory of the test's, with a driver that starts what the job names. */
 import { writeFile } from 'node:fs/promises';
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import { systemClock } from '@muster/common/clock/clock';
 import type { Disk } from '@muster/common/disk/disk';
 import { nodeDisk } from '@muster/common/disk/node-disk';
@@ -10,7 +9,12 @@ import type { AssignmentSchema } from '@muster/gen/muster/agent/v1/assignment_pb
 import type { JobSpecSchema } from '@muster/gen/muster/job/v1/job_spec_pb';
 import { NotRunReason } from '@muster/gen/muster/job/v1/status_pb';
 import { type CapturedLogs, captureLogs } from '@muster/testing/capture-logs';
-import { type FakeOrchestrator, type FakeSession, fakeOrchestrator } from '@muster/testing/fake-orchestrator';
+import {
+  type FakeOrchestrator,
+  type FakeSession,
+  fakeOrchestrator,
+  type Init,
+} from '@muster/testing/fake-orchestrator';
 import { type TempDir, tempDir } from '@muster/testing/temp-dir';
 import { type TestCa, testCa } from '@muster/testing/test-pki';
 import { composeAgent } from './compose.ts';
@@ -29,9 +33,9 @@ export function freshId(): string {
 /** An assignment of a program. */
 export function processAssignment(
   argv: readonly string[],
-  spec: Omit<MessageInitShape<typeof JobSpecSchema>, '$typeName'> = {},
+  spec: Init<typeof JobSpecSchema> = {},
   attemptId = freshId(),
-): MessageInitShape<typeof AssignmentSchema> & { attemptId: string } {
+): Init<typeof AssignmentSchema> & { attemptId: string } {
   return {
     attemptId,
     jobId: freshId(),
@@ -170,7 +174,7 @@ async function startAgent(
 /** Opens a session: welcome, COMPLETE, heartbeats answered, statuses acknowledged, output acknowledged. */
 export async function establish(
   session: FakeSession,
-  assignments: readonly MessageInitShape<typeof AssignmentSchema>[] = [],
+  assignments: readonly Init<typeof AssignmentSchema>[] = [],
 ): Promise<void> {
   await session.welcome();
   session.answerHeartbeats();

@@ -2,7 +2,7 @@
  * The orchestrator's end of the agent door, scripted by a test: a real grpc-js server over mutual TLS. It answers nothing
  * by itself; each session hands out what the agent sent and sends what the test says.
  */
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { create, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { type handleBidiStreamingCall, Server } from '@grpc/grpc-js';
 import type { AppError } from '@muster/common/errors/app-error';
@@ -23,9 +23,15 @@ import type { AssignmentSchema, ChangeSchema } from '@muster/gen/muster/agent/v1
 import type { Hello, WelcomeSchema } from '@muster/gen/muster/agent/v1/session_pb';
 import { eventually } from './eventually.ts';
 
+type Known = Extract<ConnectRequest['message'], { readonly case: string }>;
+/** What each frame from the agent holds, by its name. */
+type FrameValues = { readonly [Each in Known as Each['case']]: Each['value'] };
 /** What a frame from the agent says, by name. */
-export type FrameName = NonNullable<ConnectRequest['message']['case']>;
-type FrameOf<Name extends FrameName> = Extract<ConnectRequest['message'], { case: Name }>['value'];
+export type FrameName = keyof FrameValues;
+/** What a frame of that name holds. */
+export type FrameOf<Name extends FrameName> = FrameValues[Name];
+/** The fields of a message, as a test writes them. */
+export type Init<Schema extends DescMessage> = Extract<MessageInitShape<Schema>, { readonly $typeName?: never }>;
 /** What a frame to the agent says. */
 export type Outbound = MessageInitShape<typeof ConnectResponseSchema>['message'];
 
@@ -46,11 +52,11 @@ export interface FakeSession {
   /** Sends with the next sequence, or the one given. */
   send(message: Outbound, sequence?: bigint): Promise<void>;
   /** Welcome with a period of 200 ms, unless told otherwise. */
-  welcome(init?: MessageInitShape<typeof WelcomeSchema>): Promise<void>;
+  welcome(init?: Init<typeof WelcomeSchema>): Promise<void>;
   /** The COMPLETE set, as revision 1. */
-  complete(assignments?: readonly MessageInitShape<typeof AssignmentSchema>[]): Promise<void>;
+  complete(assignments?: readonly Init<typeof AssignmentSchema>[]): Promise<void>;
   /** Changes as the next revision. */
-  change(...changes: MessageInitShape<typeof ChangeSchema>['change'][]): Promise<void>;
+  change(...changes: Init<typeof ChangeSchema>['change'][]): Promise<void>;
   /** Answers heartbeats from now on. */
   answerHeartbeats(): void;
   /** Ends the stream with OK, or with a failure. */
@@ -137,16 +143,22 @@ class Scripted implements FakeSession {
   }
 
   all<Name extends FrameName>(name: Name): FrameOf<Name>[] {
-    return this.frames.flatMap(({ message }) => (isCase(message, name) ? [message.value] : []));
+    const found: FrameOf<Name>[] = [];
+    for (const frame of this.frames) {
+      const message: { readonly case?: unknown; readonly value?: unknown } = frame.message;
+      if (isCase(message, name)) found.push(message.value);
+    }
+    return found;
   }
 
-  next<Name extends FrameName>(
+  async next<Name extends FrameName>(
     name: Name,
     fits: (value: FrameOf<Name>) => boolean = () => true,
   ): Promise<FrameOf<Name>> {
-    return eventually(() => this.all(name).find(fits), { what: `a ${name} frame`, withinMs: 8_000 }) as Promise<
-      FrameOf<Name>
-    >;
+    await eventually(() => this.all(name).some(fits), { what: `a ${name} frame`, withinMs: 8_000 });
+    const found = this.all(name).find(fits);
+    if (found === undefined) throw new Error(`the ${name} frame is gone`);
+    return found;
   }
 
   async send(message: Outbound, sequence?: bigint): Promise<void> {
@@ -156,18 +168,13 @@ class Scripted implements FakeSession {
     );
   }
 
-  async welcome(init: MessageInitShape<typeof WelcomeSchema> = {}): Promise<void> {
+  async welcome(init: Init<typeof WelcomeSchema> = {}): Promise<void> {
     await this.hello();
-    const value = {
-      sessionId: '01jczzzzzzzzzzzzzzzzzzzzzz',
-      storeEpoch: 1n,
-      heartbeatPeriod: durationFromMs(200),
-      ...init,
-    };
-    await this.send({ case: 'welcome', value: value as MessageInitShape<typeof WelcomeSchema> });
+    const basics = { sessionId: '01jczzzzzzzzzzzzzzzzzzzzzz', storeEpoch: 1n, heartbeatPeriod: durationFromMs(200) };
+    await this.send({ case: 'welcome', value: { ...basics, ...init } });
   }
 
-  async complete(assignments: readonly MessageInitShape<typeof AssignmentSchema>[] = []): Promise<void> {
+  async complete(assignments: readonly Init<typeof AssignmentSchema>[] = []): Promise<void> {
     this.#revision = 1n;
     await this.send({
       case: 'assignments',
@@ -175,10 +182,10 @@ class Scripted implements FakeSession {
     });
   }
 
-  async change(...changes: MessageInitShape<typeof ChangeSchema>['change'][]): Promise<void> {
+  async change(...changes: Init<typeof ChangeSchema>['change'][]): Promise<void> {
     const followsRevision = this.#revision;
     this.#revision += 1n;
-    const list = changes.map((change) => ({ change }) as MessageInitShape<typeof ChangeSchema>);
+    const list = changes.flatMap((change) => (change === undefined ? [] : [{ change }]));
     await this.send({
       case: 'assignments',
       value: { revision: this.#revision, set: { case: 'changes', value: { followsRevision, changes: list } } },
@@ -201,8 +208,8 @@ class Scripted implements FakeSession {
 }
 
 function isCase<Name extends FrameName>(
-  message: ConnectRequest['message'],
+  message: { readonly case?: unknown; readonly value?: unknown },
   name: Name,
-): message is Extract<ConnectRequest['message'], { case: Name }> {
+): message is { readonly case: Name; readonly value: FrameOf<Name> } {
   return message.case === name;
 }

@@ -121,8 +121,8 @@ function withoutTornTail(file: Buffer, scan: JournalScan): JournalScan {
     last.bodyPosition + last.bodyBytes,
     last.bodyPosition + last.bodyBytes + RECORD_TAIL_BYTES,
   );
-  // A write stops somewhere, so of a torn record the end is missing; a record with its tail written was spoilt later.
-  if (tail.length === RECORD_TAIL_BYTES && tail.readUInt32LE() !== 0) return scan;
+  // A write stops somewhere, so of a torn record the last byte is missing; one that has it was spoilt later.
+  if (tail.length === RECORD_TAIL_BYTES && tail[RECORD_TAIL_BYTES - 1] !== 0) return scan;
   return { ...scan, records: scan.records.slice(0, -1), endPosition: position };
 }
 

@@ -258,7 +258,7 @@ describe('the agent keeps the protocol', () => {
     const session = await opened();
     const stop = { grace: durationFromMs(100) };
     const argv = ['sh', '-c', 'trap "" TERM; while :; do sleep 0.05; done'];
-    const attemptId = await run(session, processAssignment(argv, { stop: stopPolicy(stop) }));
+    const attemptId = await run(session, processAssignment(argv, { stop }));
     await session.next('attemptStatus', (each) => each.state === AttemptState.RUNNING);
     await session.change({ case: 'stop', value: { attemptId, stoppedBy: StoppedBy.CANCEL } });
     const status = await session.next('attemptStatus', finished(attemptId));
@@ -319,9 +319,7 @@ describe('the agent keeps the protocol', () => {
     const second = await world.door.accept();
     await second.hello();
     await second.welcome({
-      verdicts: [
-        { $typeName: 'muster.agent.v1.AttemptVerdict', attemptId, verdict: Verdict.FORGET, acks: [], stoppedBy: 0 },
-      ],
+      verdicts: [{ attemptId, verdict: Verdict.FORGET }],
     });
     second.close(new AppError('unavailable', 'gone'));
     const third = await world.door.accept();
@@ -422,7 +420,7 @@ describe('the agent keeps the protocol', () => {
 
   it('ends a run at its timeout', async () => {
     const session = await opened();
-    const timeouts = { $typeName: 'muster.job.v1.Timeouts' as const, run: durationFromMs(200) };
+    const timeouts = { run: durationFromMs(200) };
     const attemptId = await run(session, processAssignment(['sleep', '30'], { timeouts }));
     const status = await session.next('attemptStatus', finished(attemptId));
     expect(status.outcome?.outcome.value).toMatchObject({ stoppedBy: StoppedBy.TIMEOUT, signalsSent: ['SIGTERM'] });
@@ -450,7 +448,3 @@ describe('the agent keeps the protocol', () => {
     expect(reply.case === 'refused' ? reply.value.reason?.reason : undefined).toBe(NotRunReason.NO_DISK);
   });
 });
-
-function stopPolicy(init: { grace: ReturnType<typeof durationFromMs> }) {
-  return { $typeName: 'muster.job.v1.StopPolicy' as const, signal: '', ...init };
-}

@@ -46,6 +46,8 @@ export class JobRunner {
   readonly #preparation = new AbortController();
   #phase: AttemptPhase;
   #result: AttemptStatus | undefined;
+  /** The ending of the tree, once it was begun. */
+  #ending: Promise<void> | undefined;
 
   /** @param assignment undefined where its record is gone: the attempt can then only be watched and stopped */
   constructor(deps: AttemptDeps, attemptId: AttemptId, assignment: Assignment | undefined, stop?: StoppedBy) {
@@ -113,7 +115,7 @@ export class JobRunner {
   /** Ends it for this reason: before the claim it never runs, afterwards its process tree is ended. Repeats are ignored. */
   async stop(stoppedBy: StoppedBy, signal: AbortSignal): Promise<void> {
     if (!this.#step({ kind: 'stop_asked', stoppedBy })) return;
-    if (this.#phase.kind === 'stopping') return this.#endTree(signal);
+    if (this.#phase.kind === 'stopping') return this.#endTreeOnce(signal);
     this.#preparation.abort(new AppError('cancelled', 'stopped before it began'));
     // Whoever creates the claim wins; a start that was faster finds the stop in the phase and carries it out.
     await this.#deps.supervisor.claimNever(this.key);
@@ -239,22 +241,20 @@ export class JobRunner {
     using _report = clock.schedule(RUNNING_REPORT_DELAY_MS, () => {
       if (this.#result === undefined) statuses.report(this.status);
     });
-    const side = new AbortController();
-    const sideSignal = AbortSignal.any([signal, side.signal]);
-    const stopping: Promise<void>[] = [];
-    const end = (): void => {
-      stopping.push(this.#quietly(() => this.#endTree(sideSignal)));
-    };
     // A stop that came before the claim is carried out now.
-    if (this.#phase.kind === 'stopping') end();
-    using _timeout = this.#scheduleTimeout(startedAtMs, end);
-    try {
-      const observation = await supervisor.ended(this.key, signal);
-      await (observation.kind === 'ended' ? this.#ended(observation) : this.#never('its run is gone'));
-    } finally {
-      side.abort(new AppError('cancelled', 'the run has ended'));
-      await Promise.all(stopping);
-    }
+    if (this.#phase.kind === 'stopping') this.#endTreeOnce(signal);
+    using _timeout = this.#scheduleTimeout(startedAtMs, () => this.#endTreeOnce(signal));
+    await supervisor.ended(this.key, signal);
+    // The main process has ended; a stop ends only with the last process of the tree, and what that still printed counts.
+    await this.#ending;
+    const observation = await supervisor.observe(this.key);
+    await (observation.kind === 'ended' ? this.#ended(observation) : this.#never('its run is gone'));
+  }
+
+  /** However many reasons there are to stop: the tree is ended once. */
+  #endTreeOnce(signal: AbortSignal): Promise<void> {
+    this.#ending ??= this.#quietly(() => this.#endTree(signal));
+    return this.#ending;
   }
 
   #scheduleTimeout(startedAtMs: number, end: () => void): Disposable {
