@@ -141,7 +141,7 @@ describe('muster job get', () => {
       expect(shown.stdout).toMatch(/cpu/i);
       expect(shown.stdout).toMatch(/peak.*memory|memory.*peak/i);
       expect(shown.stdout).toMatch(/alpha|beta/);
-      expect(shown.stdout).toMatch(/4 B/);
+      expect(shown.stdout).toMatch(/stdout +4B, complete/);
       const { job } = await cluster.jobs.getJob({ jobId: id });
       const outcome = job?.tasks[0]?.attempts[0]?.outcome?.outcome;
       expect(outcome?.case === 'ended' ? outcome.value.usage?.peakMemoryBytes : 0n).toBeGreaterThan(0n);
@@ -179,7 +179,25 @@ describe('cancelling', () => {
       await eventually(async () => (await cluster.jobs.getJob({ jobId: id })).job?.state === JobState.CANCELLED, {
         withinMs: 20_000,
       });
-      expect(() => readFileSync(`/proc/${childPid}/cmdline`)).toThrow();
+      expect(lives(childPid)).toBe(false);
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'kills after the grace what ignores the signal, also when the main process has gone before',
+    async () => {
+      const script = '(trap "" TERM; exec sleep 300) & echo $!; wait';
+      const args = ['run', '--detach', '--grace', '500ms', '-o', 'json', '--', 'sh', '-c', script];
+      const { id } = JSON.parse((await cluster.muster(args)).stdout);
+      const childPid = await eventually(async () => (await cluster.muster(['logs', id])).stdout.trim() || undefined, {
+        withinMs: 20_000,
+      });
+      await cluster.muster(['cancel', id]);
+      await eventually(async () => (await cluster.jobs.getJob({ jobId: id })).job?.state === JobState.CANCELLED, {
+        withinMs: 20_000,
+      });
+      expect(lives(childPid)).toBe(false);
     },
     PATIENCE_MS,
   );
@@ -223,3 +241,12 @@ describe('muster nodes', () => {
     PATIENCE_MS,
   );
 });
+
+/** Whether a process runs; one that has ended and was not looked after yet does not. */
+function lives(pid: string): boolean {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}

@@ -242,12 +242,15 @@ export class JobRunner {
       if (this.#result === undefined) statuses.report(this.status);
     });
     // A stop that came before the claim is carried out now.
-    if (this.#phase.kind === 'stopping') this.#endTreeOnce(signal);
+    if (this.#phase.kind === 'stopping') void this.#endTreeOnce(signal);
     using _timeout = this.#scheduleTimeout(startedAtMs, () => this.#endTreeOnce(signal));
-    await supervisor.ended(this.key, signal);
-    // The main process has ended; a stop ends only with the last process of the tree, and what that still printed counts.
-    await this.#ending;
-    const observation = await supervisor.observe(this.key);
+    let observation = await supervisor.ended(this.key, signal);
+    if (this.#ending !== undefined) {
+      // The main process has ended; a stop ends with the last process of the tree, and what that still printed counts.
+      await this.#ending;
+      signal.throwIfAborted();
+      observation = await supervisor.observe(this.key);
+    }
     await (observation.kind === 'ended' ? this.#ended(observation) : this.#never('its run is gone'));
   }
 
