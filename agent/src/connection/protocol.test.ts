@@ -360,6 +360,25 @@ describe('the agent keeps the protocol', () => {
     expect(outputOf(session, attemptId).toString()).toBe('0123456789\n'.repeat(272_728).slice(0, 3_000_000));
   });
 
+  it('P27: a stream that found the node’s window full goes on as soon as another’s bytes are acknowledged', async () => {
+    await world.start();
+    const session = await world.door.accept();
+    await session.welcome({ log: { nodeWindowBytes: 100_000n } });
+    session.answerHeartbeats();
+    const first = processAssignment(['sh', '-c', 'yes | head -c 100000; sleep 1']);
+    await session.complete([first]);
+    await eventually(() => outputOf(session, first.attemptId).length === 100_000);
+    const second = await run(session, processAssignment(['sh', '-c', 'yes | head -c 90000; sleep 1']));
+    await session.next('attemptStatus', (each) => each.attemptId === second && each.state === AttemptState.RUNNING);
+    await eventually(() => session.all('heartbeat').length > 4);
+    expect(outputOf(session, second)).toHaveLength(0);
+    const beganMs = performance.now();
+    const value = { attemptId: first.attemptId, run: 1, stream: 1, nextOffsetBytes: 100_000n };
+    await session.send({ case: 'logAck', value });
+    await eventually(() => outputOf(session, second).length === 90_000);
+    expect(performance.now() - beganMs).toBeLessThan(2_000);
+  });
+
   it('P28: the next session goes on from the acknowledged offset', async () => {
     const session = await opened();
     const attemptId = await run(session, processAssignment(['sh', '-c', 'printf 0123456789']));

@@ -75,7 +75,7 @@ describe('after a restart', () => {
   it('a run that was alive before the machine started anew is lost, and its output still arrives', async () => {
     const agent = await world.start();
     const first = await world.door.accept();
-    const assignment = processAssignment(['sh', '-c', 'echo before; sleep 20']);
+    const assignment = processAssignment(['sh', '-c', 'echo before; sleep 3']);
     await establish(first, [assignment]);
     await first.next('attemptStatus', (each) => each.state === AttemptState.RUNNING);
     await agent.stop();

@@ -86,6 +86,7 @@ function lookAgain({ outputs, clock }: LogShipperDeps, file: OutputFile, sent: n
   const nowMs = clock.monotonicMs();
   if (cursor.pending > 0) {
     if (room(outputs, file) > 0) file.dueMs = sent > 0 ? nowMs : nowMs + UNREADABLE_PAUSE_MS;
+    else if (cursor.unacked === 0) outputs.starved(file);
   } else if (cursor.length === undefined && sent > 0) {
     // It may have grown while it was read, and its notice was taken for the one that brought us here.
     file.dueMs = nowMs + (sent > LARGEST_CHUNK_BYTES ? BUSY_PAUSE_MS : outputs.limits.flushMs);

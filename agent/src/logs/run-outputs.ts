@@ -36,6 +36,7 @@ export class RunOutputs implements RunLogsPort {
   readonly #outputPath: OutputPath;
   readonly #files = new Map<string, OutputFile>();
   readonly #byPath = new Map<string, OutputFile>();
+  readonly #starved = new Set<OutputFile>();
   /** Something may be due, or there is room in a window again. */
   readonly changed = new Wakeup();
   #limits: LogLimits = defaultLogLimits;
@@ -101,6 +102,9 @@ export class RunOutputs implements RunLogsPort {
       if (file === undefined) continue;
       this.#files.delete(nameOf(key, stream));
       this.#byPath.delete(file.path);
+      // Bytes of its own that were under way have left the node's window.
+      this.#starved.delete(file);
+      this.#wakeStarved();
     }
   }
 
@@ -141,8 +145,21 @@ export class RunOutputs implements RunLogsPort {
     const file = this.#files.get(`${ack.attemptId}-${ack.run}-${ack.stream}`);
     if (file === undefined) return;
     file.cursor.acknowledge(Number(ack.nextOffsetBytes));
-    if (file.cursor.pending > 0) this.#mark(file);
+    // A backlog that waited for room goes on at once; a little rest waits for its flush time.
+    if (file.cursor.pending >= this.#limits.chunkBytes) file.dueMs = this.#clock.monotonicMs();
+    else if (file.cursor.pending > 0) this.#mark(file);
+    this.#wakeStarved();
     this.changed.notify();
+  }
+
+  /** The node's window is full of other streams' bytes: any acknowledgement makes this one due again. */
+  starved(file: OutputFile): void {
+    this.#starved.add(file);
+  }
+
+  #wakeStarved(): void {
+    for (const file of this.#starved) file.dueMs = this.#clock.monotonicMs();
+    this.#starved.clear();
   }
 
   #finishOne(key: RunKey, stream: OutputStream, sizeBytes: number): number {
