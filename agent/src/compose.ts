@@ -1,13 +1,9 @@
 /** Builds the agent: the one place where its parts meet. What is opened here is closed in reverse by the stack. */
 import { defaultBackoff, makeBackoff } from '@muster/common/backoff/backoff';
-import type { Clock } from '@muster/common/clock/clock';
 import { lockDirectory } from '@muster/common/disk/directory-lock';
-import type { Disk } from '@muster/common/disk/disk';
 import { makeIds } from '@muster/common/ids/ids';
 import { type Loop, runLoops } from '@muster/common/lifecycle/run-loops';
-import type { Logger } from '@muster/common/logging/logger';
 import { Latest } from '@muster/common/queue/latest';
-import type { Random } from '@muster/common/random/random';
 import type { Fingerprint } from '@muster/gen/muster/node/v1/fingerprint_pb';
 import { Ledger } from './assignments/ledger.ts';
 import { runLedgerSyncLoop } from './assignments/ledger-sync-loop.ts';
@@ -18,13 +14,11 @@ import { runSession, type SessionDeps } from './connection/session.ts';
 import { StatusOutbox } from './connection/status-outbox.ts';
 import { runCapabilityReporterLoop } from './fingerprint/capability-reporter-loop.ts';
 import { fingerprintOf, type ProbeResults, runProbes } from './fingerprint/collect.ts';
-import type { Probe, ProbeContext } from './fingerprint/probe.ts';
 import { makeUsageSampler } from './fingerprint/usage.ts';
 import { runCertificateExpiryLoop } from './identity/certificate-expiry.ts';
 import { type Identity, identify } from './identity/identify.ts';
 import { bootId, machineIdHash } from './identity/machine-id.ts';
 import { openStateDirectory, type StateDirectory } from './identity/state-directory.ts';
-import type { DriverPort } from './jobs/attempt-ports.ts';
 import { makeFreeSpace } from './jobs/free-space.ts';
 import { HeldAttempts } from './jobs/held-attempts.ts';
 import { TaskSet } from './jobs/task-set.ts';
@@ -32,18 +26,7 @@ import { makeLogPort } from './logs/log-port.ts';
 import { runOutputWatchLoop } from './logs/output-watch-loop.ts';
 import { RunOutputs } from './logs/run-outputs.ts';
 import { openShSupervisor, type ShSupervisor } from './supervisor/sh-supervisor.ts';
-
-/** The outside world. */
-export interface AgentWorld {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly disk: Disk;
-  readonly logger: Logger;
-  readonly drivers: DriverPort;
-  readonly driverKinds: ReadonlySet<string>;
-  readonly probes: readonly Probe[];
-  readonly probeContext: ProbeContext;
-}
+import type { AgentWorld } from './world.ts';
 
 /** The agent, ready to run. */
 export interface Agent {
