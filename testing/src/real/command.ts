@@ -46,7 +46,7 @@ export function runMuster(
   args: readonly string[],
   input?: string | Uint8Array,
 ): Promise<CommandResult> {
-  return runCommand(process.execPath, [binPath('muster'), ...args], {
+  return runCommand(binPath('muster'), args, {
     environment,
     ...(input === undefined ? {} : { input }),
   });

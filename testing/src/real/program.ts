@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { delimiter, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The project's root, from testing/src/real or testing/dist/real. */
@@ -26,7 +27,7 @@ export interface ProgramEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Where a program's binary is, as arguments of Node. */
+/** Where a program's binary is. */
 export function binPath(name: BinName): string {
   return `${projectRoot}${bins[name]}`;
 }
@@ -34,7 +35,9 @@ export function binPath(name: BinName): string {
 /** The environment of a test's program: ours without what configures Muster. */
 export function cleanEnvironment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('MUSTER_'));
-  return { ...Object.fromEntries(kept.map(([name, value]) => [name, value ?? ''])), ...more };
+  // The programs are started as users start them, by their first line: it must find the Node that runs the tests.
+  const PATH = [dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter);
+  return { ...Object.fromEntries(kept.map(([name, value]) => [name, value ?? ''])), PATH, ...more };
 }
 
 /** A program that runs. Disposing ends it by SIGTERM, and by SIGKILL after ten seconds. */
@@ -53,7 +56,7 @@ export class RunningProgram implements AsyncDisposable {
     this.name = name;
     this.outputPath = outputPath;
     const output = openSync(outputPath, 'a');
-    this.#child = spawn(process.execPath, [binPath(name), ...args], {
+    this.#child = spawn(binPath(name), [...args], {
       stdio: ['ignore', output, output],
       env: cleanEnvironment(environment),
       cwd: projectRoot,
