@@ -234,7 +234,7 @@ export declare const AgentService: GenService<{
    * P3. Each frame has a sequence, counted per direction and stream from 1. A gap or a repeat ends the stream with FAILED_PRECONDITION.
    * P4. The newest session of a node fences the older one: the older is ended with goodbye(SUPERSEDED) and ABORTED, and nothing it sends afterwards counts.
    * P5. Either side may say goodbye and then half-closes. An agent comes back no sooner than retry_after; without one, and after any failure,
-   *     it waits with full jitter between 0.25 s and 30 s. The wait grows from one failure to the next and begins anew after the first heartbeat_ack of a session.
+   *     it waits for a random part of a window (full jitter). The window doubles with each failure from 0.25 s to 30 s and begins anew after the first heartbeat_ack of a session.
    * P6. A message that the receiver does not know (an unset oneof) is answered with unsupported, naming its sequence, and the stream lives on. unsupported itself is never answered.
    * P7. A frame over 4 MiB ends the stream with RESOURCE_EXHAUSTED.
    * P8. More than three takeovers of a node within a minute by different ledgers or processes put it in quarantine: it stays connected and gets no work until a user lifts that.
@@ -253,7 +253,7 @@ export declare const AgentService: GenService<{
    * P17. An offer asks only. The agent answers it with assignment_reply, accepted or refused, and prepares nothing. An offer dies with its session or by withdraw.
    * P18. start follows the durable permission to start. Only then is the attempt prepared and run. A start that is repeated changes nothing.
    * P19. A run is started at most once, ever: the supervised side makes the claim, created exclusively, just before it executes the program.
-   * P20. An attempt belongs to the ledger and the boot it was started on. If another ledger or boot says hello for the node, its attempts are closed as lost and never sent again.
+   * P20. An attempt belongs to the ledger and the boot it was started on. If another ledger or boot says hello for the node, the attempts that this hello does not name are closed as lost and never sent again.
    * P21. stop is repeated in every session until the end is known. If it comes before the claim, the claim is made as "never" and the attempt ends as never_started.
    * P22. Every attempt that hello names and the orchestrator does not know is answered keep, shown as foreign, and left alone.
    *
