@@ -14,8 +14,8 @@ import type { JobClient } from './true-jobs.ts';
 const GOAL_MB_PER_SECOND = 150;
 /** Of ours; the peer, which needs half a second, is warmed up with a whole round. */
 const WARM_UP_BYTES = 64 * 1024 * 1024;
-/** Against seconds of measuring this is nothing, and asking costs the orchestrator little. */
-const POLL_MS = 5;
+/** Under a hundredth of what is measured. Asking every 5 ms took 8 % of the orchestrator's time. */
+const POLL_MS = 20;
 const LONGEST_MS = 120_000;
 
 /** Measures it. */
