@@ -1,5 +1,6 @@
 /**
  * How far one stream of one run is sent and acknowledged. Pure bookkeeping; offsets count bytes from the stream's start.
+ * Always acked <= sent <= end.
  *
  *   0 ........ acked ........ sent ........ end ........ (length, once the run has ended)
  *              \__ window ____/
@@ -69,6 +70,8 @@ export class StreamCursor {
     if (next > this.acked) {
       this.acked = next;
       this.sent = Math.max(this.sent, next);
+      // After a restart of the agent this may be the first word of bytes that are in the file.
+      this.end = Math.max(this.end, next);
       this.#wentBackTo = undefined;
       return;
     }
