@@ -13,6 +13,7 @@ import {
 } from '@muster/common/ids/ids';
 import { musterVersion } from '@muster/common/version/version';
 import type { ConnectRequest } from '@muster/gen/muster/agent/v1/agent_service_pb';
+import { GoodbyeReason } from '@muster/gen/muster/agent/v1/session_pb';
 import type { AttemptState } from '../domain/job.ts';
 import type { ParsedHello } from '../wire/agent-frames-in.ts';
 import { goodbye, welcome } from '../wire/agent-frames-out.ts';
@@ -60,6 +61,7 @@ export class LiveSession implements RegisteredSession {
   readonly #channel: AgentChannel;
   #windows: Windows | undefined;
   #state: SessionState = { kind: 'opening' };
+  #heardAtMs: number;
 
   constructor(deps: SessionDeps, channel: AgentChannel, peer: Peer, hello: ParsedHello) {
     this.id = asSessionId(deps.ids.next());
@@ -70,9 +72,14 @@ export class LiveSession implements RegisteredSession {
     this.bootId = hello.bootId;
     this.processId = hello.processId;
     this.maxAttempts = hello.maxAttempts;
+    this.#heardAtMs = deps.clock.monotonicMs();
     this.#deps = deps;
     this.#channel = channel;
     this.outbox = new Outbox(channel, deps.clock, (reason) => this.fail(new AppError('resource_exhausted', reason)));
+  }
+
+  get heardAtMs(): number {
+    return this.#heardAtMs;
   }
 
   get ended(): boolean {
@@ -125,9 +132,11 @@ export class LiveSession implements RegisteredSession {
    */
   receive(frame: ConnectRequest): Promise<void> | undefined {
     if (this.ended) return undefined;
+    this.#heardAtMs = this.#deps.clock.monotonicMs();
     this.#deps.nodes.heard(this);
     if (frame.message.case === 'goodbye') {
       this.#drain('agent');
+      if (frame.message.value.reason === GoodbyeReason.SHUTDOWN) this.#deps.nodes.left(this);
       return undefined;
     }
     if (this.#state.kind === 'opening') {

@@ -1,7 +1,7 @@
 /**
  * Whether a node is in contact, judged by when we received something from it, on our monotonic clock. Pure and total.
  *
- *                 3 periods of silence            10 minutes more
+ *            3 periods of silence, or goodbye(SHUTDOWN)   10 minutes more
  *        online ------------------------> unreachable ---------> down
  *          ^                                   |                  |
  *          +------------- any frame -----------+------------------+
@@ -23,6 +23,8 @@ export type Liveness =
 
 export type LivenessEvent =
   | { readonly kind: 'heard'; readonly atMs: number }
+  /** The agent said that it ends: there is nothing to wait for. */
+  | { readonly kind: 'left'; readonly atMs: number }
   | { readonly kind: 'tick'; readonly atMs: number };
 
 /** Heartbeats that may be missed: one is a lost packet, two a bad moment. */
@@ -45,10 +47,11 @@ export function nextLiveness(state: Liveness, event: LivenessEvent, settings: Li
   }
   switch (state.kind) {
     case 'online':
+      if (event.kind === 'left') return { kind: 'unreachable', untilMs: event.atMs + DOWN_AFTER_MS };
       if (event.atMs < state.untilMs) return state;
       return nextLiveness({ kind: 'unreachable', untilMs: state.untilMs + DOWN_AFTER_MS }, event, settings);
     case 'unreachable':
-      return event.atMs < state.untilMs ? state : { kind: 'down' };
+      return event.kind === 'left' || event.atMs < state.untilMs ? state : { kind: 'down' };
     case 'down':
       return state;
   }

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from '@jest/globals';
 import { asAttemptId, asNodeId } from '@muster/common/ids/ids';
+import { GoodbyeReason } from '@muster/gen/muster/agent/v1/session_pb';
 import { FingerprintSchema } from '@muster/gen/muster/node/v1/fingerprint_pb';
 import { captureLogs } from '@muster/testing/capture-logs';
 import { eventually } from '@muster/testing/eventually';
@@ -130,6 +131,21 @@ describe('nodes and their sessions', () => {
     await eventually(() => view()?.session === undefined);
     await world.directory.flush();
     expect(world.store.contacts.at(-1)?.nodeId).toBe(node.nodeId);
+  });
+
+  it('P10: an agent that says that it ends makes its node unreachable at once', async () => {
+    await using world = await sessionWorld();
+    const node = await world.enroll('web-1');
+    const view = () => world.directory.view('web-1');
+    await using agent = await RawAgent.welcomed(node);
+    await eventually(() => view()?.contact === 'online');
+    await agent.send({ case: 'goodbye', value: { reason: GoodbyeReason.SHUTDOWN } });
+    await eventually(() => view()?.contact === 'unreachable');
+    await using again = await RawAgent.welcomed(node);
+    await eventually(() => view()?.contact === 'online');
+    await again.send({ case: 'goodbye', value: { reason: GoodbyeReason.REVISION_GAP } });
+    await eventually(() => view()?.session === undefined);
+    expect(view()?.contact).toBe('online');
   });
 
   it('a node that is removed while it is connected is told goodbye', async () => {

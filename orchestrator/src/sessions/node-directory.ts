@@ -210,6 +210,11 @@ export class NodeDirectory implements NodePort {
     this.#move(session.nodeId, entry, { kind: 'heard', atMs: this.#deps.clock.monotonicMs() });
   }
 
+  left(session: AgentSession): void {
+    const entry = this.#entries.get(session.nodeId);
+    if (entry !== undefined) this.#move(session.nodeId, entry, { kind: 'left', atMs: this.#deps.clock.monotonicMs() });
+  }
+
   heartbeat(session: AgentSession, _appliedRevision: number, usage: NodeUsage | undefined): void {
     const entry = this.#entries.get(session.nodeId);
     if (entry === undefined || usage === undefined) return;

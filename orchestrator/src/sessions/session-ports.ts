@@ -49,6 +49,8 @@ export interface AgentSession {
   /** Most attempts the node runs at once. */
   readonly maxAttempts: number;
   readonly ended: boolean;
+  /** When its last frame came; monotonic. */
+  readonly heardAtMs: number;
   assign(change: AssignmentChange): void;
   ackStatus(attemptId: AttemptId, state: AttemptState['kind']): void;
   forget(attemptIds: readonly AttemptId[]): void;
@@ -142,6 +144,8 @@ export interface NodePort {
   heartbeat(session: AgentSession, appliedRevision: number, usage: NodeUsage | undefined): void;
   /** Any frame has come. Called for each, so it must be cheap. */
   heard(session: AgentSession): void;
+  /** The agent said that it ends: it is out of contact at once. */
+  left(session: AgentSession): void;
   /** The session's welcome and COMPLETE set are on their way. */
   established(session: AgentSession): void;
   /** Several machines seem to share the node's certificate: it gets no work until a user lifts that. */

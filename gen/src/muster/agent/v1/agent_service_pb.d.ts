@@ -241,7 +241,7 @@ export declare const AgentService: GenService<{
    *
    * Liveness
    * P9. The agent sends a heartbeat every period that welcome or settings name, give or take a tenth, the first at once; the orchestrator answers each with heartbeat_ack.
-   * P10. Three periods without a heartbeat make the node unreachable. Nothing it runs is touched. Any frame makes it online again.
+   * P10. Three periods without a heartbeat, or the agent's goodbye(SHUTDOWN), make the node unreachable. Nothing it runs is touched. Any frame makes it online again.
    * P11. Three periods without heartbeat_ack make the agent end the session and dial again.
    * P12. An orchestrator that starts gives every node doubled deadlines from its start.
    * P13. An agent that is told a store_epoch lower than the highest it has seen says goodbye(EPOCH_BACKWARDS): the store is an old copy. An operator must allow it.
