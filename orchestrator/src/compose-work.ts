@@ -59,6 +59,7 @@ export async function composeWork(parts: WorkParts, stack: AsyncDisposableStack)
     offers: new Offers(),
     book,
     sessions: new Map(),
+    unresponsive: new Map(),
     lastUsed: new Map(),
     wakeup: new Wakeup(),
     store: parts.jobs,

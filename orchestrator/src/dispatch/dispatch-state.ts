@@ -19,6 +19,8 @@ export type NodeFacts = Omit<Candidate, 'online' | 'activeAttempts' | 'maxAttemp
 export interface NodeFactsPort {
   all(): Iterable<NodeFacts>;
   get(id: NodeId): NodeFacts | undefined;
+  /** Whether it is out of contact, or gone for good. */
+  outOfContact(id: NodeId): boolean;
   /** The node holds these attempts and the store does not know them. */
   setForeign(id: NodeId, attemptIds: readonly AttemptId[]): void;
 }
@@ -43,6 +45,8 @@ export interface Dispatch {
   readonly book: AttemptBook;
   /** Sessions that may be offered work. */
   readonly sessions: Map<NodeId, AgentSession>;
+  /** Sessions that left an offer without an answer, with the monotonic time of that: nothing is offered to them until they say something. */
+  readonly unresponsive: Map<AgentSession, number>;
   /** When each node was last offered something; a count, not a time. */
   readonly lastUsed: Map<NodeId, number>;
   /** Something may fit now. */

@@ -22,7 +22,7 @@ import { JobFeed } from '../jobs/job-feed.ts';
 import type { AgentSession, AssignmentChange, HeldAttempt, HelloReport, WorkPort } from '../sessions/session-ports.ts';
 import { openStore, type Store } from '../store/open-store.ts';
 import { AttemptBook } from './attempt-book.ts';
-import type { Dispatch } from './dispatch-state.ts';
+import type { Dispatch, NodeFacts } from './dispatch-state.ts';
 import { enqueueJob } from './enqueue.ts';
 import { loadWork } from './load-work.ts';
 import { Offers } from './offers.ts';
@@ -44,6 +44,7 @@ export class RecordedSession implements AgentSession {
   readonly acked: string[] = [];
   readonly forgotten: AttemptId[] = [];
   ended = false;
+  heardAtMs = 0;
 
   constructor(nodeId: NodeId, options: { ledger?: string; boot?: string; maxAttempts?: number } = {}) {
     this.nodeId = nodeId;
@@ -87,6 +88,8 @@ export interface DispatchWorld extends AsyncDisposable {
   readonly store: Store;
   readonly clock: ManualClock;
   readonly settledLogs: Map<AttemptId, unknown>;
+  /** Nodes out of contact. */
+  readonly silent: Set<NodeId>;
   /** Submits a job and places it. */
   submit(
     spec?: Extract<MessageInitShape<typeof JobSpecSchema>, { $typeName?: never }>,
@@ -102,6 +105,19 @@ export interface DispatchWorld extends AsyncDisposable {
 export const nodeA = asNodeId(`${'0'.repeat(25)}a`);
 export const nodeB = asNodeId(`${'0'.repeat(25)}b`);
 
+function factsOf(id: NodeId): NodeFacts {
+  const name = id.slice(-1);
+  return {
+    id,
+    name,
+    cordoned: false,
+    quarantined: false,
+    labels: { name },
+    interpreters: new Set(['sh']),
+    drivers: new Set(['process', 'script']),
+  };
+}
+
 /** Opens a world in a directory. Opening the same directory again is a restart of the orchestrator. */
 export async function dispatchWorld(directory: string): Promise<DispatchWorld> {
   const clock = new ManualClock();
@@ -110,27 +126,21 @@ export async function dispatchWorld(directory: string): Promise<DispatchWorld> {
   const pending = new Set<Promise<unknown>>();
   const settledLogs = new Map<AttemptId, unknown>();
   const foreign = new Map<NodeId, readonly AttemptId[]>();
-  const fact = (id: NodeId, name: string) => ({
-    id,
-    name,
-    cordoned: false,
-    quarantined: false,
-    labels: { name },
-    interpreters: new Set(['sh']),
-    drivers: new Set(['process', 'script']),
-  });
-  const facts = new Map([nodeA, nodeB].map((id) => [id, fact(id, id.slice(-1))]));
+  const silent = new Set<NodeId>();
+  const facts = new Map([nodeA, nodeB].map((id) => [id, factsOf(id)]));
   const dispatch: Dispatch = {
     queue: new WaitingQueue(),
     offers: new Offers(),
     book: new AttemptBook(),
     sessions: new Map(),
+    unresponsive: new Map(),
     lastUsed: new Map(),
     wakeup: new Wakeup(),
     store: store.jobs,
     nodes: {
       all: () => facts.values(),
       get: (id) => facts.get(id),
+      outOfContact: (id) => silent.has(id),
       setForeign: (id, attempts) => foreign.set(id, attempts),
     },
     logs: {
@@ -160,6 +170,7 @@ export async function dispatchWorld(directory: string): Promise<DispatchWorld> {
     store,
     clock,
     settledLogs,
+    silent,
     settle,
     async submit(spec = {}, tasks) {
       const full = create(JobSpecSchema, {

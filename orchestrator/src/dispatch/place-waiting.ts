@@ -44,7 +44,7 @@ function candidateOf(dispatch: Dispatch, facts: NodeFacts): Draft {
   const session = dispatch.sessions.get(facts.id);
   return {
     ...facts,
-    online: session !== undefined && !session.ended,
+    online: session !== undefined && !session.ended && !dispatch.unresponsive.has(session),
     activeAttempts: dispatch.book.activeCount(facts.id) + dispatch.offers.countOf(facts.id),
     maxAttempts: session?.maxAttempts ?? 1,
     lastUsed: dispatch.lastUsed.get(facts.id) ?? 0,

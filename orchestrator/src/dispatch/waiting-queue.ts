@@ -36,6 +36,8 @@ export function waitingKey(jobId: JobId, taskIndex: number): string {
 export class WaitingQueue {
   readonly #groups = new Map<string, Group>();
   readonly #groupOf = new Map<string, string>();
+  /** Tasks that only one node may run, by that node. */
+  readonly #pinned = new Map<NodeId, Map<string, WaitingTask>>();
   /** Tasks that have a queue timeout, so that the others need not be looked at. */
   readonly #timed = new Map<string, { readonly task: WaitingTask; readonly deadlineMs: number }>();
 
@@ -53,8 +55,14 @@ export class WaitingQueue {
     group.tasks.set(key, task);
     this.#groups.set(groupKey, group);
     this.#groupOf.set(key, groupKey);
+    this.#pin(key, task);
     const timeout = task.spec.timeouts?.queue;
     if (timeout !== undefined) this.#timed.set(key, { task, deadlineMs: task.submittedAtMs + durationMs(timeout) });
+  }
+
+  /** Tasks that only the named node may run, for each node that has such. */
+  pinned(): readonly (readonly [NodeId, readonly WaitingTask[]])[] {
+    return [...this.#pinned].map(([nodeId, tasks]) => [nodeId, [...tasks.values()]]);
   }
 
   /** Tasks whose queue timeout has passed. */
@@ -79,6 +87,7 @@ export class WaitingQueue {
     if (group?.tasks.size === 0) this.#groups.delete(groupKey);
     this.#groupOf.delete(key);
     this.#timed.delete(key);
+    if (task?.pinnedTo !== undefined) this.#unpin(key, task.pinnedTo);
     return task;
   }
 
@@ -107,6 +116,19 @@ export class WaitingQueue {
     }
     const priorities = [...byPriority.keys()].sort((a, b) => b - a);
     for (const priority of priorities) this.#takeTurns(byPriority.get(priority) ?? [], tryPlace);
+  }
+
+  #pin(key: string, task: WaitingTask): void {
+    if (task.pinnedTo === undefined) return;
+    const tasks = this.#pinned.get(task.pinnedTo) ?? new Map<string, WaitingTask>();
+    tasks.set(key, task);
+    this.#pinned.set(task.pinnedTo, tasks);
+  }
+
+  #unpin(key: string, nodeId: NodeId): void {
+    const tasks = this.#pinned.get(nodeId);
+    tasks?.delete(key);
+    if (tasks?.size === 0) this.#pinned.delete(nodeId);
   }
 
   #takeTurns(groups: Group[], tryPlace: (task: WaitingTask) => boolean): void {

@@ -119,7 +119,7 @@ export interface JobStore {
   endQueuedTask(
     jobId: JobId,
     taskIndex: number,
-    reason: 'queue_timeout' | 'expired',
+    reason: 'queue_timeout' | 'expired' | 'skipped_unreachable',
     message: string,
     atMs: number,
   ): Promise<JobSummary | undefined>;

@@ -38,6 +38,7 @@ export function sessionOf(nodeId: NodeId) {
     address: '127.0.0.1:1',
     maxAttempts: 1,
     ended: false,
+    heardAtMs: 0,
     assign: () => undefined,
     ackStatus: () => undefined,
     forget: () => undefined,

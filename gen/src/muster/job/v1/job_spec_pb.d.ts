@@ -302,7 +302,7 @@ export declare type Replicas = Message<"muster.job.v1.Replicas"> & {
 export declare const ReplicasSchema: GenMessage<Replicas>;
 
 /**
- * One task on every matching node. Nodes that are out of contact at submission end as skipped_unreachable.
+ * One task on every matching node. Nodes that are out of contact at submission, or get so before their task may start, end as skipped_unreachable.
  *
  * @generated from message muster.job.v1.EveryNode
  */
