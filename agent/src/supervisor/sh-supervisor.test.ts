@@ -135,7 +135,12 @@ describe('the shell supervisor', () => {
     await supervisor.ended(spec.key, never);
     const path = dir.join('runs', runFileName(spec.key));
     writeFileSync(path, readFileSync(path, 'utf8').slice(0, -1));
-    expect(await supervisor.observe(spec.key)).toMatchObject({ end: { kind: 'lost', cause: 'supervisor_died' } });
+    // The keeper has told the end and may not have left yet; while it lives, the line could still come.
+    const seen = await eventually(async () => {
+      const observation = await supervisor.observe(spec.key);
+      return observation.kind === 'ended' && observation;
+    });
+    expect(seen).toMatchObject({ end: { kind: 'lost', cause: 'supervisor_died' } });
   });
 
   it('does not take a later process with the pid of a run for it', async () => {

@@ -60,6 +60,7 @@ export async function openControlDoor(
   listen: { readonly host: string; readonly port: number },
 ): Promise<ControlDoor> {
   const ending = new AbortController();
+  const router = routerOf(deps, ending.signal);
   const server = createSecureServer({
     allowHTTP1: true,
     cert: `${deps.tls.certPem.trimEnd()}\n${deps.tls.caPem}`,
@@ -70,7 +71,7 @@ export async function openControlDoor(
   });
   server.maxConnections = MOST_CONNECTIONS;
   const sessions = watchConnections(server, deps.logger);
-  const handle = nodeHandler(routerOf(deps, ending.signal), deps);
+  const handle = nodeHandler(router, deps);
   server.on('request', handle);
   const port = await listening(server, listen);
   return {
