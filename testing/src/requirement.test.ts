@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { requireTool, type Surroundings } from './requirement.ts';
+import { projectRoot } from './real/program.ts';
+import { requireTool, type Surroundings, toolFolders } from './requirement.ts';
 
 function surroundings(options: { environment?: Record<string, string>; path?: string }): {
   readonly given: Surroundings;
@@ -42,5 +43,18 @@ describe('requireTool', () => {
 
   it('finds a program that every test machine has', () => {
     expect(requireTool('buf').path).toMatch(/\/buf$/);
+  });
+
+  it('looks on the PATH first, then where the preparation and `go install` put tools', () => {
+    expect(toolFolders({ PATH: '/a::/b', HOME: '/home/x' })).toEqual([
+      '/a',
+      '/b',
+      `${projectRoot}.muster/tools`,
+      '/usr/sbin',
+      '/usr/local/go/bin',
+      '/home/x/go/bin',
+    ]);
+    const chosen = toolFolders({ GOBIN: '/g', GOPATH: '/p:/q', MUSTER_TOOLS_DIR: '/t' });
+    expect(chosen).toEqual(['/t', '/usr/sbin', '/usr/local/go/bin', '/g', '/p/bin', '/q/bin']);
   });
 });

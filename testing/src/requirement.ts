@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe } from '@jest/globals';
+import { projectRoot } from './real/program.ts';
 
 /** A tool by the name that people know. */
 export type Tool = 'browser' | 'buf' | 'docker' | 'go' | 'grpcurl' | 'nvidia-smi' | 'ssh' | 'sshd' | 'systemd';
@@ -39,7 +40,7 @@ const tools: Readonly<Record<Tool, ToolFacts>> = {
   go: { executables: ['go'], hint: 'install Go' },
   grpcurl: {
     executables: ['grpcurl'],
-    hint: 'go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3, and put it on the PATH',
+    hint: 'go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3',
   },
   'nvidia-smi': { executables: ['nvidia-smi'], hint: 'needs an NVIDIA GPU and its driver' },
   ssh: { executables: ['ssh'], hint: 'install openssh-client' },
@@ -76,15 +77,26 @@ const machine: Surroundings = {
 
 function findOnThisMachine(tool: Tool): string | undefined {
   const { executables, works } = tools[tool];
-  // A user's PATH often lacks sbin, where sshd is, and Go's own bin folder.
-  const folders = [
-    ...(process.env['PATH'] ?? '').split(delimiter),
+  const path = toolFolders(process.env)
+    .flatMap((folder) => executables.map((name) => join(folder, name)))
+    .find(isExecutable);
+  return path !== undefined && (works?.(path) ?? true) ? path : undefined;
+}
+
+/**
+ * Where tools are looked for, in this order: the PATH, what scripts/prepare-ci.sh built (MUSTER_TOOLS_DIR, by default
+ * .muster/tools of this project), sbin, and where Go and `go install` put things: a user's PATH often lacks these.
+ */
+export function toolFolders(environment: Surroundings['environment']): readonly string[] {
+  const goPaths = environment['GOPATH'] ?? join(environment['HOME'] ?? '/', 'go');
+  return [
+    ...(environment['PATH'] ?? '').split(delimiter),
+    environment['MUSTER_TOOLS_DIR'] ?? join(projectRoot, '.muster/tools'),
     '/usr/sbin',
     '/usr/local/go/bin',
-    join(process.env['HOME'] ?? '/', 'go/bin'),
-  ];
-  const path = folders.flatMap((folder) => executables.map((name) => join(folder, name))).find(isExecutable);
-  return path !== undefined && (works?.(path) ?? true) ? path : undefined;
+    environment['GOBIN'] ?? '',
+    ...goPaths.split(delimiter).map((path) => join(path, 'bin')),
+  ].filter((folder) => folder !== '');
 }
 
 function isExecutable(path: string): boolean {
