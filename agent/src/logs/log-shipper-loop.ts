@@ -127,6 +127,8 @@ async function sendPiece(deps: LogShipperDeps, file: OutputFile, opened: DiskFil
   const buffer = Buffer.allocUnsafeSlow(mostBytes);
   const offset = cursor.sent;
   const bytes = await readSome(deps, file, opened, buffer);
+  // An acknowledgement that came while we read has moved the stream: what was read is not next any more.
+  if (cursor.sent !== offset) return 0;
   if (bytes === 0) {
     // The file is shorter than it was, or unreadable: the rest is a gap once the run has ended.
     cursor.observed(offset);

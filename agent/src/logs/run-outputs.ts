@@ -15,6 +15,12 @@ import type { RunKey } from '../supervisor/supervisor.ts';
 import { defaultLogLimits, type LogLimits, withSettings } from './log-windows.ts';
 import { StreamCursor } from './stream-cursor.ts';
 
+/**
+ * How long a stream that was told twice where to go on waits for an acknowledgement before it sends once more: answers to
+ * frames that were under way come within a few round trips, and what is sent in vain then is one window.
+ */
+const ASKED_AGAIN_MS = 5_000;
+
 /** One stream of one run. */
 export interface OutputFile {
   readonly key: RunKey;
@@ -25,6 +31,8 @@ export interface OutputFile {
   dueMs: number | undefined;
   /** Why bytes are gone, should some be. */
   gapReason: GapReason;
+  /** The timer of a stream that may have to go back once more. */
+  again: Disposable | undefined;
 }
 
 /** Where the files of runs are. */
@@ -82,6 +90,7 @@ export class RunOutputs implements RunLogsPort {
         cursor: new StreamCursor(),
         dueMs: undefined,
         gapReason: GapReason.FILE_GONE,
+        again: undefined,
       };
       this.#files.set(name, file);
       this.#byPath.set(path, file);
@@ -102,6 +111,7 @@ export class RunOutputs implements RunLogsPort {
       if (file === undefined) continue;
       this.#files.delete(nameOf(key, stream));
       this.#byPath.delete(file.path);
+      file.again?.[Symbol.dispose]();
       // Bytes of its own that were under way have left the node's window.
       this.#starved.delete(file);
       this.#wakeStarved();
@@ -130,7 +140,10 @@ export class RunOutputs implements RunLogsPort {
   /** A session begins. */
   open(settings: LogSettings | undefined, acks: readonly LogAck[]): void {
     this.#limits = withSettings(defaultLogLimits, settings);
-    for (const file of this.#files.values()) file.cursor.rewind();
+    for (const file of this.#files.values()) {
+      file.cursor.rewind();
+      this.#watchRepetition(file);
+    }
     for (const ack of acks) this.ack(ack);
     // What the orchestrator did not name is sent from where it was acknowledged.
     this.touchedAll();
@@ -145,6 +158,7 @@ export class RunOutputs implements RunLogsPort {
     const file = this.#files.get(`${ack.attemptId}-${ack.run}-${ack.stream}`);
     if (file === undefined) return;
     file.cursor.acknowledge(Number(ack.nextOffsetBytes));
+    this.#watchRepetition(file);
     // A backlog that waited for room goes on at once; a little rest waits for its flush time.
     if (file.cursor.pending >= this.#limits.chunkBytes) file.dueMs = this.#clock.monotonicMs();
     else if (file.cursor.pending > 0) this.#mark(file);
@@ -155,6 +169,21 @@ export class RunOutputs implements RunLogsPort {
   /** The node's window is full of other streams' bytes: any acknowledgement makes this one due again. */
   starved(file: OutputFile): void {
     this.#starved.add(file);
+  }
+
+  /** Keeps the timer of a stream in step with its cursor. */
+  #watchRepetition(file: OutputFile): void {
+    if (!file.cursor.askedAgain) {
+      file.again?.[Symbol.dispose]();
+      file.again = undefined;
+    } else {
+      file.again ??= this.#clock.schedule(ASKED_AGAIN_MS, () => {
+        file.again = undefined;
+        file.cursor.goBackAgain();
+        file.dueMs = this.#clock.monotonicMs();
+        this.changed.notify();
+      });
+    }
   }
 
   #wakeStarved(): void {

@@ -27,6 +27,7 @@ export class StreamCursor {
   #brokenAt: number | undefined;
   /** The acknowledgement that made us go back; its repetitions are answers to frames that were under way. */
   #wentBackTo: number | undefined;
+  #askedAgain = false;
 
   /** The file has this size now. A file that shrank has lost bytes for good: its offsets no longer fit the stream's. */
   observed(sizeBytes: number): void {
@@ -56,15 +57,30 @@ export class StreamCursor {
     return this.length !== undefined && this.acked >= this.length;
   }
 
+  /**
+   * Whether the place that we went back to was named once more and nothing was acknowledged since. Most often that is an
+   * answer to older frames; but the bytes that were sent again may have been dropped again, and then nothing else comes.
+   */
+  get askedAgain(): boolean {
+    return this.#askedAgain;
+  }
+
+  /** What was sent since we went back did not arrive: sends it once more. */
+  goBackAgain(): void {
+    this.sent = this.acked;
+    this.#askedAgain = false;
+  }
+
   /** A session begins: what was under way in the last one may be lost. */
   rewind(): void {
-    this.sent = this.acked;
+    this.goBackAgain();
     this.#wentBackTo = undefined;
   }
 
   /**
    * An acknowledgement. One that lies before ours, or repeats it while bytes are under way, says where the orchestrator
-   * wants to go on (P29): we go back, once per place, since the answers to frames already under way repeat it.
+   * wants to go on (P29): we go back, once per place, since the answers to frames already under way repeat it. A repetition
+   * of that place is remembered in `askedAgain`.
    */
   acknowledge(next: number): void {
     if (next > this.acked) {
@@ -73,9 +89,12 @@ export class StreamCursor {
       // After a restart of the agent this may be the first word of bytes that are in the file.
       this.end = Math.max(this.end, next);
       this.#wentBackTo = undefined;
+      this.#askedAgain = false;
       return;
     }
-    if (next === this.#wentBackTo || (next === this.acked && this.unacked === 0)) return;
+    if (next === this.acked && this.unacked === 0) return;
+    this.#askedAgain = next === this.#wentBackTo;
+    if (this.#askedAgain) return;
     this.acked = next;
     this.sent = next;
     this.#wentBackTo = next;
