@@ -25,7 +25,11 @@ afterEach(async () => {
 
 describe('the agent keeps the protocol: output', () => {
   it('P27: chunks are at most 256 KiB, and unacknowledged bytes stay within the windows', async () => {
-    const session = await opened(world);
+    await world.start();
+    const session = await world.door.accept();
+    await session.welcome({ log: { streamWindowBytes: 1024n * 1024n } });
+    session.answerHeartbeats();
+    await session.complete();
     const attemptId = await run(session, processAssignment(['sh', '-c', 'yes 0123456789 | head -c 3000000']));
     await session.next('attemptStatus', finished(attemptId));
     await eventually(() => outputOf(session, attemptId).length === 1024 * 1024);
