@@ -1,5 +1,6 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=4
-// V8 lets the nursery of its heap grow to 64 MiB where output streams through, and keeps it: 4 MiB cost no speed there. The threads that
+#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=4 --external-memory-accounted-in-global-limit
+// V8 lets the nursery of its heap grow to 64 MiB where output streams through, and keeps it: 4 MiB cost no speed there. And it collects the
+// whole heap again and again for buffers that are outside of it, unless their size counts against the heap's own limit. The threads that
 // write output give memory back only where they share few of the allocator's arenas.
 // Plain JavaScript that an old Node can still read, so that it can say what it needs.
 const [major, minor, patch] = process.versions.node.split('.').map(Number);

@@ -51,7 +51,14 @@ export function composeServices(parts: ServiceParts): readonly ServedService[] {
     whyWaiting: (jobId: JobId, taskIndex: number) => whyWaiting(dispatch, dispatch.queue.get(jobId, taskIndex)),
   };
   const jobs = jobService({
-    submit: { store: store.jobs, nodes: targetsOf(directory), enqueue: (job) => enqueueJob(dispatch, job), clock, ids },
+    submit: {
+      store: store.jobs,
+      nodes: targetsOf(directory),
+      enqueue: (job) => enqueueJob(dispatch, job),
+      takeOut: (job) => stopWork(dispatch, job, []),
+      clock,
+      ids,
+    },
     cancel: { store: store.jobs, stop: (job, toStop) => stopWork(dispatch, job, toStop), clock },
     watch: { store: store.jobs, feed: dispatch.feed },
     view,

@@ -6,6 +6,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { type ConnectRequest, ConnectRequestSchema } from '@muster/gen/muster/agent/v1/agent_service_pb';
 import { type LogChunk, LogChunkSchema } from '@muster/gen/muster/agent/v1/log_pb';
+import { noteEncoded } from './encoded-notice.ts';
 
 /** Tag of ConnectRequest.sequence (field 1, varint). */
 const SEQUENCE_TAG = 0x08;
@@ -31,6 +32,7 @@ function encodeLogChunkFrame(sequence: bigint, chunk: LogChunk): Uint8Array {
   frame.set(small, frameHead.length);
   frame.set(dataHead, frameHead.length + small.byteLength);
   frame.set(data, frame.length - data.byteLength);
+  noteEncoded(data);
   return frame;
 }
 

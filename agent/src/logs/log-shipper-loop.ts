@@ -10,11 +10,13 @@ import type { Disk, DiskFile } from '@muster/common/disk/disk';
 import { errorChain, isAppError } from '@muster/common/errors/app-error';
 import type { Logger } from '@muster/common/logging/logger';
 import { GapReason, LogChunkSchema, LogGapSchema } from '@muster/gen/muster/agent/v1/log_pb';
+import { whenEncoded } from '../connection/encoded-notice.ts';
 import type { LogFrame } from '../connection/session-ports.ts';
 import { LARGEST_CHUNK_BYTES } from './log-windows.ts';
+import { PieceBuffers } from './piece-buffers.ts';
 import type { OutputFile, RunOutputs } from './run-outputs.ts';
 
-/** Pieces of one stream in a row before the next stream has its turn: 1 MiB, a stream's whole window. */
+/** Pieces of one stream in a row before the next stream has its turn: 1 MiB, one batch of the orchestrator's writer. */
 const PIECES_PER_TURN = 4;
 /** A stream that was just sent is looked at again this soon: a busy writer has more by then, and fewer looks cost less. */
 const BUSY_PAUSE_MS = 10;
@@ -31,8 +33,14 @@ export interface LogShipperDeps {
   readonly send: (frame: LogFrame) => Promise<void>;
 }
 
+/** The same, and the loop's own buffers. */
+interface ShipperDeps extends LogShipperDeps {
+  readonly buffers: PieceBuffers;
+}
+
 /** Ships until aborted. What a file does wrong is reported as a gap; only a failing `send` ends the loop. */
-export async function runLogShipperLoop(deps: LogShipperDeps, signal: AbortSignal): Promise<void> {
+export async function runLogShipperLoop(given: LogShipperDeps, signal: AbortSignal): Promise<void> {
+  const deps: ShipperDeps = { ...given, buffers: new PieceBuffers() };
   const { outputs, clock } = deps;
   for (;;) {
     signal.throwIfAborted();
@@ -58,7 +66,7 @@ async function waitForWork({ outputs, clock }: LogShipperDeps, untilMs: number, 
 }
 
 /** One turn of a stream; true when something was sent. */
-async function shipOne(deps: LogShipperDeps, file: OutputFile): Promise<boolean> {
+async function shipOne(deps: ShipperDeps, file: OutputFile): Promise<boolean> {
   const { cursor } = file;
   file.dueMs = undefined;
   if (cursor.length === undefined) await observe(deps, file);
@@ -122,11 +130,11 @@ async function open({ disk, logger }: LogShipperDeps, file: OutputFile): Promise
 }
 
 /** Reads and sends; returns how many bytes. */
-async function sendPiece(deps: LogShipperDeps, file: OutputFile, opened: DiskFile, mostBytes: number): Promise<number> {
+async function sendPiece(deps: ShipperDeps, file: OutputFile, opened: DiskFile, mostBytes: number): Promise<number> {
   const { key, stream, cursor } = file;
-  const buffer = Buffer.allocUnsafeSlow(mostBytes);
+  const buffer = deps.buffers.take(mostBytes);
   const offset = cursor.sent;
-  const bytes = await readSome(deps, file, opened, buffer);
+  const bytes = await readSome(deps, file, opened, buffer.subarray(0, mostBytes));
   // An acknowledgement that came while we read has moved the stream: what was read is not next any more.
   if (cursor.sent !== offset) return 0;
   if (bytes === 0) {
@@ -135,12 +143,14 @@ async function sendPiece(deps: LogShipperDeps, file: OutputFile, opened: DiskFil
     return 0;
   }
   cursor.advance(bytes);
+  const data = buffer.subarray(0, bytes);
+  whenEncoded(data, () => deps.buffers.giveBack(buffer));
   const value = create(LogChunkSchema, {
     attemptId: key.attemptId,
     run: key.run,
     stream,
     offsetBytes: BigInt(offset),
-    data: buffer.subarray(0, bytes),
+    data,
     observedTime: timestampFromMs(Math.trunc(deps.clock.nowMs())),
   });
   await deps.send({ case: 'logChunk', value });

@@ -17,8 +17,8 @@ export const LARGEST_CHUNK_BYTES = 256 * 1024;
 
 /** What the contract says where a setting is unset. */
 export const defaultLogLimits: LogLimits = {
-  nodeWindowBytes: 8 * 1024 * 1024,
-  streamWindowBytes: 1024 * 1024,
+  nodeWindowBytes: 16 * 1024 * 1024,
+  streamWindowBytes: 4 * 1024 * 1024,
   chunkBytes: 64 * 1024,
   flushMs: 100,
 };

@@ -1,9 +1,10 @@
-// From a stored job to the queue.
+// From a job to the queue.
 import type { NodeId } from '@muster/common/ids/ids';
 import { asNodeId } from '@muster/common/ids/ids';
 import type { JobSpec } from '@muster/gen/muster/job/v1/job_spec_pb';
 import { requiredInterpreter } from '../domain/interpreter.ts';
-import type { Job, JobSummary, Task } from '../domain/job.ts';
+import type { JobSummary, Task } from '../domain/job.ts';
+import type { WaitingJob } from '../jobs/submit-job.ts';
 import type { Dispatch } from './dispatch-state.ts';
 import type { Requirement, WaitingTask } from './waiting-queue.ts';
 
@@ -11,13 +12,16 @@ import type { Requirement, WaitingTask } from './waiting-queue.ts';
 const DEFAULT_PRIORITY = 50;
 
 /** Puts a job's queued tasks into the queue. */
-export function enqueueJob(dispatch: Pick<Dispatch, 'queue' | 'wakeup'>, job: Job): void {
+export function enqueueJob(dispatch: Pick<Dispatch, 'queue' | 'wakeup'>, job: WaitingJob): void {
   for (const task of job.tasks) if (task.state.kind === 'queued') dispatch.queue.add(waitingTask(job, task));
   dispatch.wakeup.notify();
 }
 
 /** A task as the queue holds it. */
-export function waitingTask(job: JobSummary, task: Pick<Task, 'index' | 'nodeId'>): WaitingTask {
+export function waitingTask(
+  job: Pick<JobSummary, 'id' | 'spec' | 'submittedAtMs'>,
+  task: Pick<Task, 'index' | 'nodeId'>,
+): WaitingTask {
   return {
     jobId: job.id,
     taskIndex: task.index,

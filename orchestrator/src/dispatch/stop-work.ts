@@ -1,9 +1,10 @@
 // A cancel that is stored is said to whoever may run the job.
-import type { Attempt, Job } from '../domain/job.ts';
+import type { Attempt } from '../domain/job.ts';
+import type { WaitingJob } from '../jobs/submit-job.ts';
 import type { Dispatch } from './dispatch-state.ts';
 
 /** Takes a job's tasks out of the queue, withdraws their offers, and stops the attempts that may run. */
-export function stopWork(dispatch: Dispatch, job: Job, toStop: readonly Attempt[]): void {
+export function stopWork(dispatch: Dispatch, job: Pick<WaitingJob, 'id' | 'tasks'>, toStop: readonly Attempt[]): void {
   for (const task of job.tasks) {
     dispatch.queue.remove(job.id, task.index);
     const offer = dispatch.offers.ofTask(job.id, task.index);

@@ -1,14 +1,15 @@
-// Submission: check, find the targets, store, hand to the queue. What is returned is durable.
+// Submission: check, find the targets, store. What is returned is durable. Nodes are asked whether they take the job while it is being
+// stored: an offer promises nothing, and the permission to start comes after the job in the store or not at all.
 import { create } from '@bufbuild/protobuf';
 import type { Clock } from '@muster/common/clock/clock';
 import { AppError } from '@muster/common/errors/app-error';
 import { asJobId, type Ids } from '@muster/common/ids/ids';
 import { type JobSpec, JobSpecSchema } from '@muster/gen/muster/job/v1/job_spec_pb';
-import type { Job } from '../domain/job.ts';
+import type { Job, Task } from '../domain/job.ts';
 import { throwProblems } from '../domain/problem.ts';
 import { unsupportedProblems } from '../domain/spec-support.ts';
 import { specProblems } from '../domain/spec-validation.ts';
-import type { JobStore } from './job-store.ts';
+import type { JobStore, NewJob } from './job-store.ts';
 import { specDigest } from './spec-digest.ts';
 import { namedNodes, type TargetNodes, tasksFor } from './targets.ts';
 
@@ -16,11 +17,18 @@ import { namedNodes, type TargetNodes, tasksFor } from './targets.ts';
 export interface SubmitDeps {
   readonly store: Pick<JobStore, 'submit'>;
   readonly nodes: TargetNodes;
-  /** Takes the queued tasks of a job that was stored. */
-  readonly enqueue: (job: Job) => void;
+  /** Takes the queued tasks of a job. */
+  readonly enqueue: (job: WaitingJob) => void;
+  /** Takes them out again: the job was not stored. */
+  readonly takeOut: (job: WaitingJob) => void;
   readonly clock: Clock;
   readonly ids: Ids;
 }
+
+/** A job as the queue needs it. */
+export type WaitingJob = Pick<Job, 'id' | 'spec' | 'submittedAtMs'> & {
+  readonly tasks: readonly Pick<Task, 'index' | 'nodeId' | 'state'>[];
+};
 
 /** A submission. */
 export interface Submission {
@@ -43,7 +51,7 @@ export async function submitJob(deps: SubmitDeps, submission: Submission): Promi
   }
   const digest = specDigest(spec);
   const nodeIds = namedNodes(spec, deps.nodes);
-  const result = await deps.store.submit({
+  const job: NewJob = {
     id: asJobId(deps.ids.next()),
     spec: normalised(spec, nodeIds),
     ...(submission.requestId === '' ? {} : { requestId: submission.requestId }),
@@ -51,11 +59,10 @@ export async function submitJob(deps: SubmitDeps, submission: Submission): Promi
     submittedBy: submission.submittedBy,
     submittedAtMs: deps.clock.nowMs(),
     tasks: tasksFor(spec, deps.nodes),
-  });
+  };
+  const result = await storeAndEnqueue(deps, job);
   switch (result.kind) {
     case 'stored':
-      deps.enqueue(result.job);
-      return result.job;
     case 'repeated':
       return result.job;
     case 'request_id_reused':
@@ -63,6 +70,32 @@ export async function submitJob(deps: SubmitDeps, submission: Submission): Promi
         field: 'request_id',
       });
   }
+}
+
+/** A job with a request id may be there already, so it waits for the store's answer. */
+async function storeAndEnqueue(deps: SubmitDeps, job: NewJob): ReturnType<JobStore['submit']> {
+  if (job.requestId !== undefined) {
+    const result = await deps.store.submit(job);
+    if (result.kind === 'stored') deps.enqueue(result.job);
+    return result;
+  }
+  const waiting = waitingJob(job);
+  deps.enqueue(waiting);
+  try {
+    return await deps.store.submit(job);
+  } catch (thrown) {
+    deps.takeOut(waiting);
+    throw thrown;
+  }
+}
+
+function waitingJob({ id, spec, submittedAtMs, tasks }: NewJob): WaitingJob {
+  const queued = tasks.flatMap((task, index) =>
+    task.kind === 'queued'
+      ? [{ index, state: { kind: 'queued' as const }, ...(task.nodeId === undefined ? {} : { nodeId: task.nodeId }) }]
+      : [],
+  );
+  return { id, spec, submittedAtMs, tasks: queued };
 }
 
 function checkedSpec(spec: JobSpec | undefined): JobSpec {

@@ -61,6 +61,12 @@ export interface RunLease extends Disposable {
   readonly log: RunLog;
 }
 
+const NO_OUTPUT: RunExtent = {
+  stdout: { storedBytes: 0, missingBytes: 0 },
+  stderr: { storedBytes: 0, missingBytes: 0 },
+  records: 0,
+};
+
 /** Idle logs that stay in memory: runs that print now and then. About a kilobyte each. */
 const MOST_IDLE = 4_096;
 
@@ -97,6 +103,18 @@ export class RunLogs {
     };
   }
 
+  /** The same for a run that printed nothing, without asking the store. */
+  leaseEmpty(key: RunKey): RunLease {
+    const log = this.#touch(key) ?? this.#enter(new RunLog(key, NO_OUTPUT));
+    log.users += 1;
+    return {
+      log,
+      [Symbol.dispose]: () => {
+        log.users -= 1;
+      },
+    };
+  }
+
   #touch(key: RunKey): RunLog | undefined {
     const name = nameOf(key);
     const log = this.#logs.get(name);
@@ -116,8 +134,13 @@ export class RunLogs {
   }
 
   async #read(key: RunKey, name: string): Promise<RunLog> {
-    const log = new RunLog(key, await this.#store.recover(key));
-    this.#logs.set(name, log);
+    const extent = await this.#store.recover(key);
+    // Somebody may have entered it as empty meanwhile.
+    return this.#logs.get(name) ?? this.#enter(new RunLog(key, extent));
+  }
+
+  #enter(log: RunLog): RunLog {
+    this.#logs.set(nameOf(log.key), log);
     this.#forgetIdle();
     return log;
   }

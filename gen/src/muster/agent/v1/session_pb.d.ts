@@ -268,14 +268,14 @@ export declare const WelcomeSchema: GenMessage<Welcome>;
  */
 export declare type LogSettings = Message<"muster.agent.v1.LogSettings"> & {
   /**
-   * Most unacknowledged bytes of the node. Default 8 MiB.
+   * Most unacknowledged bytes of the node. Default 16 MiB.
    *
    * @generated from field: uint64 node_window_bytes = 1;
    */
   nodeWindowBytes: bigint;
 
   /**
-   * Most unacknowledged bytes of a stream. Default 1 MiB.
+   * Most unacknowledged bytes of a stream. Default 4 MiB: four batches of the log's writer, so that the sender need not wait for the disk.
    *
    * @generated from field: uint64 stream_window_bytes = 2;
    */
