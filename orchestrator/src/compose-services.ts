@@ -56,6 +56,7 @@ export function composeServices(parts: ServiceParts): readonly ServedService[] {
       nodes: targetsOf(directory),
       enqueue: (job) => enqueueJob(dispatch, job),
       takeOut: (job) => stopWork(dispatch, job, []),
+      feed: dispatch.feed,
       clock,
       ids,
     },

@@ -42,6 +42,7 @@ function depsWith(store: Pick<JobStore, 'submit'>, nodes: readonly TargetNode[] 
     nodes: { find: (name) => nodes.find((each) => each.name === name), all: () => nodes },
     enqueue: (job) => enqueueJob(dispatch, job),
     takeOut: (job) => stopWork(dispatch, job, []),
+    feed: dispatch.feed,
     clock,
     ids: dispatch.ids,
   };
@@ -95,6 +96,15 @@ describe('a submission', () => {
     expect(second.id).toBe(first.id);
     expect(session.told).toEqual(['offer']);
   });
+
+  it.each(['', 'once'])(
+    'is told to those who watch all jobs, though no node is there (request id %j)',
+    async (requestId) => {
+      using watch = world.dispatch.feed.watch(undefined);
+      const job = await submitJob(depsWith(world.store.jobs), submission({}, requestId));
+      expect(await watch.next(AbortSignal.abort())).toEqual({ kind: 'jobs', ids: new Set([job.id]) });
+    },
+  );
 
   it('that repeats a request id with another spec is refused', async () => {
     const deps = depsWith(world.store.jobs);

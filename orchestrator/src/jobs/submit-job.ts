@@ -9,6 +9,7 @@ import type { Job, Task } from '../domain/job.ts';
 import { throwProblems } from '../domain/problem.ts';
 import { unsupportedProblems } from '../domain/spec-support.ts';
 import { specProblems } from '../domain/spec-validation.ts';
+import type { JobFeed } from './job-feed.ts';
 import type { JobStore, NewJob } from './job-store.ts';
 import { specDigest } from './spec-digest.ts';
 import { namedNodes, type TargetNodes, tasksFor } from './targets.ts';
@@ -21,6 +22,8 @@ export interface SubmitDeps {
   readonly enqueue: (job: WaitingJob) => void;
   /** Takes them out again: the job was not stored. */
   readonly takeOut: (job: WaitingJob) => void;
+  /** Told of a job that is new. */
+  readonly feed: Pick<JobFeed, 'notify'>;
   readonly clock: Clock;
   readonly ids: Ids;
 }
@@ -63,6 +66,8 @@ export async function submitJob(deps: SubmitDeps, submission: Submission): Promi
   const result = await storeAndEnqueue(deps, job);
   switch (result.kind) {
     case 'stored':
+      deps.feed.notify(result.job.id);
+      return result.job;
     case 'repeated':
       return result.job;
     case 'request_id_reused':
