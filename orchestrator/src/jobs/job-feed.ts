@@ -12,6 +12,8 @@ export type Changes = { readonly kind: 'jobs'; readonly ids: ReadonlySet<JobId> 
 
 /** One watcher. Dispose it, or it stays. */
 export interface JobWatch extends Disposable {
+  /** Whether something changed since the last call of `next`, which then has its answer. */
+  readonly pending: boolean;
   /** Resolves with what changed since the last call, once something did. Rejects with the signal's reason when aborted. */
   next(signal: AbortSignal): Promise<Changes>;
 }
@@ -32,6 +34,9 @@ export class JobFeed {
     if (ids === undefined) this.#all.add(watcher);
     else for (const id of ids) this.#watchersOf(id).add(watcher);
     return {
+      get pending() {
+        return watcher.pending;
+      },
       next: (signal) => watcher.next(signal),
       [Symbol.dispose]: () => this.#remove(watcher, ids),
     };
@@ -39,7 +44,7 @@ export class JobFeed {
 
   /** How many watchers there are. */
   get size(): number {
-    return this.#all.size + [...this.#byJob.values()].reduce((sum, each) => sum + each.size, 0);
+    return new Set([this.#all, ...this.#byJob.values()].flatMap((watchers) => [...watchers])).size;
   }
 
   #watchersOf(id: JobId): Set<Watcher> {
@@ -65,6 +70,10 @@ class Watcher {
   #pending = new Set<JobId>();
   #resync = false;
 
+  get pending(): boolean {
+    return this.#pending.size > 0 || this.#resync;
+  }
+
   note(id: JobId): void {
     if (this.#pending.size >= MOST_PENDING) {
       this.#resync = true;
@@ -75,7 +84,7 @@ class Watcher {
   }
 
   async next(signal: AbortSignal): Promise<Changes> {
-    while (this.#pending.size === 0 && !this.#resync) await this.#wakeup.wait(signal);
+    while (!this.pending) await this.#wakeup.wait(signal);
     const ids = this.#pending;
     const resync = this.#resync;
     this.#pending = new Set();

@@ -38,19 +38,55 @@ export async function* watchNamedJobs(
   }
 }
 
-/** Every job that has not ended, then each that is new or changes, without their tasks. Never ends by itself. */
+/**
+ * Every job that has not ended, then each that is new or changes, without their tasks; each revision once. Never ends by itself.
+ * Where more changed than the feed may hold, a job that both came and ended meanwhile is not shown.
+ */
 export async function* watchAllJobs(deps: WatchDeps, signal: AbortSignal): AsyncGenerator<JobSummary, void, void> {
   using watch = deps.feed.watch(undefined);
-  yield* await deps.store.unfinished();
+  const shown = new ShownJobs();
+  yield* shown.newOf(await deps.store.unfinished());
   for (;;) {
     const next = await watch.next(signal);
-    if (next.kind === 'resync') {
-      yield* await deps.store.unfinished();
+    if (next.kind === 'jobs') {
+      yield* changedJobs(deps, shown, next.ids);
       continue;
     }
-    for (const id of next.ids) {
-      const job = await deps.store.get(id);
-      if (job !== undefined) yield job;
+    const unfinished = await deps.store.unfinished();
+    yield* shown.newOf(unfinished);
+    yield* changedJobs(deps, shown, shown.openBeside(unfinished));
+  }
+}
+
+async function* changedJobs(
+  deps: WatchDeps,
+  shown: ShownJobs,
+  ids: Iterable<JobId>,
+): AsyncGenerator<JobSummary, void, void> {
+  for (const id of ids) {
+    const job = await deps.store.get(id);
+    if (job !== undefined) yield* shown.newOf([job]);
+  }
+}
+
+/** The jobs that a watcher has seen and that had not ended then, with the revision it saw. */
+class ShownJobs {
+  readonly #open = new Map<JobId, number>();
+
+  /** Those that it has not seen as they are; they count as seen. */
+  *newOf(jobs: Iterable<JobSummary>): Generator<JobSummary, void, void> {
+    for (const job of jobs) {
+      const seen = this.#open.get(job.id);
+      if (seen !== undefined && seen >= job.revision) continue;
+      if (hasEnded(job.state)) this.#open.delete(job.id);
+      else this.#open.set(job.id, job.revision);
+      yield job;
     }
+  }
+
+  /** Those that are not among these: they must have ended. */
+  openBeside(unfinished: readonly JobSummary[]): readonly JobId[] {
+    const still = new Set(unfinished.map((job) => job.id));
+    return [...this.#open.keys()].filter((id) => !still.has(id));
   }
 }
