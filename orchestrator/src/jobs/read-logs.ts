@@ -4,8 +4,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import { assertNever } from '@muster/common/assert-never/assert-never';
 import { AppError } from '@muster/common/errors/app-error';
-import { type AttemptId, asJobId, type JobId, type NodeId } from '@muster/common/ids/ids';
-import { BoundedQueue } from '@muster/common/queue/bounded-queue';
+import { asJobId, type NodeId } from '@muster/common/ids/ids';
 import {
   type LogSource,
   LogSourceSchema,
@@ -19,20 +18,16 @@ import { type LogEvent, type LogReaderDeps, type LogReadOptions, readLog } from 
 import type { LogFinal } from '../logs/run-logs.ts';
 import { tallyToProto } from '../wire/job-status.ts';
 import { gapReasons, outputStreams } from '../wire/status-enums.ts';
-import type { JobFeed } from './job-feed.ts';
-import type { JobStore } from './job-store.ts';
+import { FollowedJob, type FollowedJobDeps } from './followed-job.ts';
+import { mergeSources } from './merge-sources.ts';
 
 /** What reading needs. */
-export interface ReadLogsDeps {
-  readonly store: Pick<JobStore, 'get'>;
-  readonly feed: JobFeed;
+export interface ReadLogsDeps extends FollowedJobDeps {
   readonly logs: LogReaderDeps;
   readonly nameOf: (nodeId: NodeId) => string;
 }
 
-/** One piece waits for the reader; the next is read from disk when it has taken it. */
-const PIECES_WAITING = 1;
-/** More logs at once than a person can follow; the rest come as these end. */
+/** More logs at once than a person can follow, and each may hold a piece of 256 KiB; the rest come as these end. */
 const LOGS_AT_ONCE = 256;
 
 /** The events of ReadLogs. Throws NOT_FOUND for a job, task or attempt that does not exist. */
@@ -41,21 +36,12 @@ export async function* readLogs(
   request: ReadLogsRequest,
   signal: AbortSignal,
 ): AsyncGenerator<ReadLogsResponse, void, void> {
-  const jobId = asJobId(request.jobId);
-  const job = await mustGet(deps, jobId);
-  const tasks = tasksOf(job, request);
-  if (tasks.length === 1) {
-    const [task] = tasks;
-    if (task !== undefined) yield* taskLog(deps, request, jobId, task.index, signal);
-    return;
-  }
-  yield* merged(tasks, (task, ended) => taskLog(deps, request, jobId, task.index, ended), signal);
-}
-
-async function mustGet(deps: ReadLogsDeps, jobId: JobId): Promise<Job> {
-  const job = await deps.store.get(jobId);
-  if (job === undefined) throw new AppError('not_found', `there is no job ${jobId}`, { field: 'job_id' });
-  return job;
+  using job = new FollowedJob(deps, asJobId(request.jobId));
+  const tasks = tasksOf(await job.current(), request);
+  const open = (task: Task, ending: AbortSignal) => taskLog(deps, request, job, task.index, ending);
+  const [only, ...others] = tasks;
+  if (only !== undefined && others.length === 0) yield* open(only, signal);
+  else yield* mergeSources(tasks, LOGS_AT_ONCE, open, signal);
 }
 
 function tasksOf(job: Job, request: ReadLogsRequest): readonly Task[] {
@@ -77,39 +63,42 @@ function tasksOf(job: Job, request: ReadLogsRequest): readonly Task[] {
 async function* taskLog(
   deps: ReadLogsDeps,
   request: ReadLogsRequest,
-  jobId: JobId,
+  followed: FollowedJob,
   taskIndex: number,
   signal: AbortSignal,
 ): AsyncGenerator<ReadLogsResponse, void, void> {
-  using watch = deps.feed.watch([jobId]);
-  let done: AttemptId | undefined;
+  let done: Attempt | undefined;
   for (;;) {
-    const task = (await mustGet(deps, jobId)).tasks[taskIndex];
+    const job = await followed.current();
+    const task = job.tasks[taskIndex];
     if (task === undefined) return;
-    const attempt = chosen(task, request);
-    if (attempt !== undefined && attempt.id !== done) {
+    const attempt = chosen(task, request, done);
+    if (attempt !== undefined) {
       yield* attemptLog(deps, request, task, attempt, signal);
-      done = attempt.id;
-      continue;
-    }
-    const moreMayCome =
-      request.attemptNumber === undefined &&
-      (task.state.kind === 'queued' || task.state.kind === 'assigned' || task.state.kind === 'running');
-    if (!request.follow || !moreMayCome) return;
-    await watch.next(signal);
+      done = attempt;
+    } else if (mayGoOn(task, request)) await followed.changedSince(job, signal);
+    else return;
   }
 }
 
-function chosen(task: Task, { attemptNumber }: ReadLogsRequest): Attempt | undefined {
+/** Whether attempts may come that the reader wants. */
+function mayGoOn({ state }: Task, { follow, attemptNumber }: ReadLogsRequest): boolean {
+  const open = state.kind === 'queued' || state.kind === 'assigned' || state.kind === 'running';
+  return follow && attemptNumber === undefined && open;
+}
+
+/** The attempt to read next; undefined where there is none now. */
+function chosen(task: Task, { attemptNumber }: ReadLogsRequest, done: Attempt | undefined): Attempt | undefined {
+  if (done !== undefined) {
+    return attemptNumber === undefined ? task.attempts.find((each) => each.number > done.number) : undefined;
+  }
   if (attemptNumber === undefined) return task.attempts.at(-1);
   const attempt = task.attempts.find((each) => each.number === attemptNumber);
   if (attempt !== undefined) return attempt;
   throw new AppError(
     'not_found',
     `task ${task.index} has no attempt ${attemptNumber}; it has ${task.attempts.length}`,
-    {
-      field: 'attempt_number',
-    },
+    { field: 'attempt_number' },
   );
 }
 
@@ -192,32 +181,5 @@ function eventToProto(source: LogSource, event: LogEvent): ReadLogsResponse {
     }
     default:
       return assertNever(event);
-  }
-}
-
-/** Several logs as they come. The first failure ends all of them. */
-async function* merged<S, T>(
-  sources: readonly S[],
-  open: (source: S, signal: AbortSignal) => AsyncIterable<T>,
-  signal: AbortSignal,
-): AsyncGenerator<T, void, void> {
-  const controller = new AbortController();
-  const both = AbortSignal.any([signal, controller.signal]);
-  const queue = new BoundedQueue<T>({ capacity: PIECES_WAITING, overflow: 'wait' });
-  const waiting = [...sources];
-  const pump = async (): Promise<void> => {
-    for (let source = waiting.shift(); source !== undefined; source = waiting.shift()) {
-      for await (const item of open(source, both)) await queue.push(item, both);
-    }
-  };
-  const pumps = Promise.all(sources.slice(0, LOGS_AT_ONCE).map(pump)).then(
-    () => queue.close(),
-    (thrown: unknown) => queue.close(AppError.from(thrown)),
-  );
-  try {
-    yield* queue;
-  } finally {
-    controller.abort(new AppError('cancelled', 'the reader has left'));
-    await pumps;
   }
 }
