@@ -23,7 +23,7 @@ import { type WatchDeps, watchAllJobs, watchNamedJobs } from '../jobs/watch-jobs
 import { jobSummaryToProto } from '../wire/job-status.ts';
 import { jobStateCodec } from '../wire/status-enums.ts';
 import { principalOf } from './call-context.ts';
-import { type PageTokens, pageSizeOf } from './page-token.ts';
+import { listConditions, type PageTokens, pageSizeOf } from './page-token.ts';
 import { type ServedService, serve } from './served-service.ts';
 
 /** What the service needs. */
@@ -66,7 +66,7 @@ export function jobService(deps: JobServiceDeps): ServedService {
       if (request.selector !== undefined) {
         throwProblems('invalid_argument', selectorProblems(request.selector, 'selector'));
       }
-      const conditions = ['ListJobs', ...states, JSON.stringify(matchLabels)];
+      const conditions = listConditions('ListJobs', states, matchLabels);
       const cursor = deps.pageTokens.open(request.pageToken, conditions);
       const after = cursor === undefined ? undefined : asJobId(cursor, 'page_token');
       const page = await deps.store.list({ states, matchLabels }, pageSizeOf(request.pageSize), after);

@@ -19,7 +19,7 @@ import { type Problem, throwProblems } from '../domain/problem.ts';
 import { keyProblems, labelProblems, matchesLabels, selectorProblems } from '../domain/selector.ts';
 import type { NodeDirectory, NodeView } from '../sessions/node-directory.ts';
 import { type NodeLive, nodeStateOf, nodeStates, nodeToProto } from '../wire/node.ts';
-import { type PageTokens, pageSizeOf } from './page-token.ts';
+import { listConditions, type PageTokens, pageSizeOf } from './page-token.ts';
 import { type ServedService, serve } from './served-service.ts';
 
 /** What the service needs. */
@@ -40,7 +40,7 @@ export function nodeService(deps: NodeServiceDeps): ServedService {
   return serve(NodeService, {
     getNode: (request) => create(GetNodeResponseSchema, { node: shown(mustFind(deps, request.node)) }),
     listNodes: (request) => {
-      const conditions = ['ListNodes', ...request.states.map(String), JSON.stringify(wanted(request.selector))];
+      const conditions = listConditions('ListNodes', request.states.map(String), wanted(request.selector));
       const after = deps.pageTokens.open(request.pageToken, conditions);
       const { page, next } = pageOf(listed(deps, request.states), wanted(request.selector), request.pageSize, after);
       const nextPageToken = next === undefined ? '' : deps.pageTokens.seal(next, conditions);

@@ -57,6 +57,16 @@ export async function openPageTokenKey(disk: Disk, dataDirectory: string, random
   return key;
 }
 
+/** What identifies a list, whatever the order of its filters: maps have none on the wire, and some clients send them shuffled. */
+export function listConditions(
+  method: string,
+  states: readonly string[],
+  matchLabels: Readonly<Record<string, string>>,
+): readonly string[] {
+  const labels = Object.entries(matchLabels).sort(([a], [b]) => (a < b ? -1 : 1));
+  return [method, ...[...new Set(states)].sort(), JSON.stringify(labels)];
+}
+
 /** How many to list: 0 means 100, more than 1000 means 1000. */
 export function pageSizeOf(asked: number): number {
   return asked === 0 ? 100 : Math.min(asked, 1000);
