@@ -34,8 +34,14 @@ export function makeSqliteNodeStore(orm: Orm, commit: GroupCommit): NodeStore {
       }),
     updateUserLabels: (nodeId, set, remove) =>
       change(nodeId, (node) => {
-        const removed = Object.fromEntries(remove.map((key): [string, null] => [key, null]));
-        return { userLabels: { ...node.userLabels, ...removed, ...set } };
+        const brought = { ...node.enrolledLabels, ...node.agentLabels };
+        const userLabels = { ...node.userLabels };
+        for (const key of remove) {
+          // Only what the node itself brings needs a mark that it was removed.
+          if (Object.hasOwn(brought, key)) userLabels[key] = null;
+          else delete userLabels[key];
+        }
+        return { userLabels: { ...userLabels, ...set } };
       }),
     setCordoned: (nodeId, cordoned) => change(nodeId, () => ({ cordoned })),
     setQuarantine: (nodeId, reason) => change(nodeId, () => ({ quarantineReason: reason ?? null })),
