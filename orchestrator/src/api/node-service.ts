@@ -16,7 +16,7 @@ import type { LabelSelector } from '@muster/gen/muster/job/v1/job_spec_pb';
 import type { Node } from '@muster/gen/muster/node/v1/node_pb';
 import { effectiveLabels, type NodeRecord } from '../domain/node.ts';
 import { type Problem, throwProblems } from '../domain/problem.ts';
-import { keyProblems, labelProblems, matchesLabels, selectorProblems } from '../domain/selector.ts';
+import { keyProblems, labelProblems, MAX_LABELS, matchesLabels, selectorProblems } from '../domain/selector.ts';
 import type { NodeDirectory, NodeView } from '../sessions/node-directory.ts';
 import { type NodeLive, nodeStateOf, nodeStates, nodeToProto } from '../wire/node.ts';
 import { listConditions, type PageTokens, pageSizeOf } from './page-token.ts';
@@ -47,23 +47,13 @@ export function nodeService(deps: NodeServiceDeps): ServedService {
       return create(ListNodesResponseSchema, { nodes: page.map((view) => shown(view)), nextPageToken });
     },
     watchNodes: async function* (request, context) {
-      const selector = wanted(request.selector);
-      const matches = (view: NodeView) => isListed(view) && matchesLabels(selector, effectiveLabels(view.record));
-      // The watch begins before the first look, so no change falls in between.
-      const changes = deps.directory.changes.watch(context.signal);
-      for (const view of [...deps.directory.views()].filter(matches)) {
+      for await (const view of watchedViews(deps.directory, wanted(request.selector), context.signal)) {
         yield create(WatchNodesResponseSchema, { node: shown(view, false) });
-      }
-      for await (const ids of changes) {
-        for (const id of ids) {
-          const view = deps.directory.view(id);
-          if (view !== undefined && matches(view)) yield create(WatchNodesResponseSchema, { node: shown(view, false) });
-        }
       }
     },
     updateNodeLabels: async (request) => {
       const { record } = mustFind(deps, request.node);
-      throwProblems('invalid_argument', labelChangeProblems(request.set, request.remove));
+      throwProblems('invalid_argument', labelChangeProblems(record, request.set, request.remove));
       const view = await deps.directory.updateUserLabels(record.id, request.set, request.remove);
       return create(UpdateNodeLabelsResponseSchema, { node: shown(changed(deps, record, view)) });
     },
@@ -78,6 +68,31 @@ export function nodeService(deps: NodeServiceDeps): ServedService {
       return create(UncordonNodeResponseSchema, { node: shown(changed(deps, record, view)) });
     },
   });
+}
+
+/** The nodes that match as they are, then each change; one that was shown and matches no longer, or is gone for good, a last time. */
+async function* watchedViews(
+  directory: NodeDirectory,
+  selector: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): AsyncGenerator<NodeView, void, void> {
+  const matches = (view: NodeView) => isListed(view) && matchesLabels(selector, effectiveLabels(view.record));
+  const known = new Set<NodeId>();
+  // The watch begins before the first look, so no change falls in between.
+  const changes = directory.changes.watch(signal);
+  for (const view of [...directory.views()].filter(matches)) {
+    known.add(view.record.id);
+    yield view;
+  }
+  for await (const ids of changes) {
+    for (const id of ids) {
+      const view = directory.view(id);
+      if (view === undefined) continue;
+      const wasKnown = known.delete(id);
+      if (matches(view)) known.add(id);
+      if (wasKnown || known.has(id)) yield view;
+    }
+  }
 }
 
 function liveOf(deps: NodeServiceDeps, view: NodeView): NodeLive {
@@ -144,11 +159,29 @@ function pageOf(
   return { page, next: last !== undefined && sorted.length > page.length ? key(last) : undefined };
 }
 
-function labelChangeProblems(set: Readonly<Record<string, string>>, remove: readonly string[]): readonly Problem[] {
+function labelChangeProblems(
+  node: NodeRecord,
+  set: Readonly<Record<string, string>>,
+  remove: readonly string[],
+): readonly Problem[] {
   const both = remove.filter((key) => Object.hasOwn(set, key));
   return [
     ...labelProblems(set, 'set'),
     ...remove.flatMap((key, index) => keyProblems(key, `remove[${index}]`)),
     ...both.map((key) => ({ field: 'remove', message: `${JSON.stringify(key)} is in set too; do one of the two` })),
+    ...tooManyProblems(node, set, remove),
   ];
+}
+
+/** A node that has too many already, by its token and its agent, may have them changed. */
+function tooManyProblems(
+  node: NodeRecord,
+  set: Readonly<Record<string, string>>,
+  remove: readonly string[],
+): readonly Problem[] {
+  const before = Object.keys(effectiveLabels(node));
+  const after = new Set([...before, ...Object.keys(set)]);
+  for (const key of remove) after.delete(key);
+  if (after.size <= Math.max(MAX_LABELS, before.length)) return [];
+  return [{ field: 'set', message: `the node would have ${after.size} labels; ${MAX_LABELS} are the most` }];
 }

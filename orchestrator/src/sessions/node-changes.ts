@@ -6,6 +6,11 @@ import { Waiters } from '@muster/common/queue/waiters';
 export class NodeChanges {
   readonly #watchers = new Set<{ readonly changed: Set<NodeId>; readonly waiters: Waiters<void> }>();
 
+  /** How many watch. */
+  get size(): number {
+    return this.#watchers.size;
+  }
+
   /** A node has changed. Costs one entry per watcher at most, however often it is said. */
   notify(nodeId: NodeId): void {
     for (const { changed, waiters } of this.#watchers) {
