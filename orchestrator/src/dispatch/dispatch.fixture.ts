@@ -1,5 +1,6 @@
 // Dispatch on a real store in a directory of its own, with nodes and sessions that a test moves by hand.
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { AppError } from '@muster/common/errors/app-error';
 import {
   type AttemptId,
   asAttemptId,
@@ -19,6 +20,7 @@ import { captureLogs } from '@muster/testing/capture-logs';
 import { ManualClock } from '@muster/testing/manual-clock';
 import type { Job, StreamTally } from '../domain/job.ts';
 import { JobFeed } from '../jobs/job-feed.ts';
+import type { JobStore } from '../jobs/job-store.ts';
 import type { AgentSession, AssignmentChange, HeldAttempt, HelloReport, WorkPort } from '../sessions/session-ports.ts';
 import { openStore, type Store } from '../store/open-store.ts';
 import { AttemptBook } from './attempt-book.ts';
@@ -90,6 +92,8 @@ export interface DispatchWorld extends AsyncDisposable {
   readonly settledLogs: Map<AttemptId, unknown>;
   /** Nodes out of contact. */
   readonly silent: Set<NodeId>;
+  /** Methods of the store that fail, as on a full disk. */
+  readonly failing: Set<keyof JobStore>;
   /** Submits a job and places it. */
   submit(
     spec?: Extract<MessageInitShape<typeof JobSpecSchema>, { $typeName?: never }>,
@@ -127,6 +131,7 @@ export async function dispatchWorld(directory: string): Promise<DispatchWorld> {
   const settledLogs = new Map<AttemptId, unknown>();
   const foreign = new Map<NodeId, readonly AttemptId[]>();
   const silent = new Set<NodeId>();
+  const failing = new Set<keyof JobStore>();
   const facts = new Map([nodeA, nodeB].map((id) => [id, factsOf(id)]));
   const dispatch: Dispatch = {
     queue: new WaitingQueue(),
@@ -136,7 +141,7 @@ export async function dispatchWorld(directory: string): Promise<DispatchWorld> {
     unresponsive: new Map(),
     lastUsed: new Map(),
     wakeup: new Wakeup(),
-    store: store.jobs,
+    store: failingWhere(store.jobs, failing),
     nodes: {
       all: () => facts.values(),
       get: (id) => facts.get(id),
@@ -171,6 +176,7 @@ export async function dispatchWorld(directory: string): Promise<DispatchWorld> {
     clock,
     settledLogs,
     silent,
+    failing,
     settle,
     async submit(spec = {}, tasks) {
       const full = create(JobSpecSchema, {
@@ -228,6 +234,17 @@ export const strangeAttempt = asAttemptId('7'.repeat(26));
 
 /** Nothing to store in full. */
 export const noTallies: readonly StreamTally[] = [];
+
+/** The store, of which the methods named in `failing` reject. */
+function failingWhere(jobs: JobStore, failing: ReadonlySet<keyof JobStore>): JobStore {
+  const full = () => Promise.reject(new AppError('resource_exhausted', 'the disk is full'));
+  return {
+    ...jobs,
+    endQueuedTask: (...given) => (failing.has('endQueuedTask') ? full() : jobs.endQueuedTask(...given)),
+    failQueuedTask: (...given) => (failing.has('failQueuedTask') ? full() : jobs.failQueuedTask(...given)),
+    allowStart: (...given) => (failing.has('allowStart') ? full() : jobs.allowStart(...given)),
+  };
+}
 
 function helloOf(held: readonly HeldAttempt[]): HelloReport {
   return {

@@ -120,6 +120,94 @@ describe('an offer', () => {
   });
 });
 
+describe('while the store can not be written', () => {
+  it('an accepted offer is taken back, nothing starts, and the task is offered again after a pause', async () => {
+    const a = new RecordedSession(nodeA);
+    await world.connect(a);
+    const job = await world.submit();
+    world.failing.add('allowStart');
+    world.port.replied(a, a.offered, { kind: 'accepted' });
+    await world.settle();
+    expect(a.told).toEqual(['offer', 'withdraw']);
+    world.failing.clear();
+    await world.clock.advance(5_000);
+    await world.settle();
+    world.port.replied(a, a.offered, { kind: 'accepted' });
+    await world.settle();
+    expect(a.told).toEqual(['offer', 'withdraw', 'offer', 'start']);
+    expect((await world.job(job.id)).tasks[0]?.attempts).toHaveLength(1);
+  });
+
+  it('a task that its only node refuses waits on, and fails once that can be stored', async () => {
+    const a = new RecordedSession(nodeA);
+    await world.connect(a);
+    const job = await world.submit({}, [nodeA]);
+    const outcome = { kind: 'not_run', reason: 'no_interpreter', message: 'python3 is not here' } as const;
+    world.failing.add('failQueuedTask');
+    world.port.replied(a, a.offered, { kind: 'refused', outcome });
+    await world.settle();
+    expect(whyWaiting(world.dispatch, world.dispatch.queue.get(job.id, 0))).toContain('python3 is not here');
+    // Asked again after a pause, so that a full disk is no reason for a storm of offers.
+    expect(a.told).toEqual(['offer']);
+    world.failing.clear();
+    await world.clock.advance(5_000);
+    await world.settle();
+    expect(a.told).toEqual(['offer', 'offer']);
+    world.port.replied(a, a.offered, { kind: 'refused', outcome });
+    await world.settle();
+    expect((await world.job(job.id)).state).toBe('failed');
+  });
+});
+
+describe('the order of offers', () => {
+  /** Names of the jobs in the order in which they were offered. */
+  const offeredTo = (session: RecordedSession) =>
+    session.changes.flatMap((each) => (each.kind === 'offer' ? [each.assignment.spec.name] : []));
+
+  it('follows priority from submission to node, unset counting as 50', async () => {
+    for (const [name, priority] of [
+      ['low', 10],
+      ['unset', undefined],
+      ['high', 90],
+      ['fifty-one', 51],
+    ] as const) {
+      await world.submit({ name, ...(priority === undefined ? {} : { priority }) });
+    }
+    const a = new RecordedSession(nodeA);
+    await world.connect(a);
+    expect(offeredTo(a)).toEqual(['high', 'fifty-one', 'unset', 'low']);
+  });
+
+  it('gives the next free place to the highest priority that waits then', async () => {
+    const a = new RecordedSession(nodeA, { maxAttempts: 1 });
+    await world.connect(a);
+    const { attemptId } = await started(a);
+    await world.submit({ name: 'early', priority: 0 });
+    await world.submit({ name: 'urgent', priority: 100 });
+    await world.port.reported(a, report(attemptId, nodeA, exitedZero));
+    await world.settle();
+    expect(offeredTo(a).at(-1)).toBe('urgent');
+  });
+
+  it('passes over a task that no node fits and serves those of lower priority', async () => {
+    await world.submit({ name: 'stuck', priority: 100, placement: { selector: { matchLabels: { name: 'z' } } } });
+    await world.submit({ name: 'fits', priority: 0 });
+    const a = new RecordedSession(nodeA);
+    await world.connect(a);
+    expect(offeredTo(a)).toEqual(['fits']);
+  });
+
+  it('survives a restart of the orchestrator', async () => {
+    await world.submit({ name: 'low', priority: 1 });
+    await world.submit({ name: 'high', priority: 99 });
+    await world[Symbol.asyncDispose]();
+    world = await dispatchWorld(directory.path);
+    const a = new RecordedSession(nodeA);
+    await world.connect(a);
+    expect(offeredTo(a)).toEqual(['high', 'low']);
+  });
+});
+
 describe('a cancel', () => {
   const cancel = async (id: Parameters<DispatchWorld['job']>[0]) => {
     const result = await world.store.jobs.requestCancel(id, 5);
@@ -134,6 +222,40 @@ describe('a cancel', () => {
     await cancel(job.id);
     expect(a.told).toEqual(['offer', 'withdraw']);
     expect((await world.job(job.id)).state).toBe('cancelled');
+  });
+
+  it('takes tasks that wait out of the queue, and no node is asked for them any more', async () => {
+    const job = await world.submit({}, [nodeA, nodeB]);
+    const other = await world.submit();
+    await cancel(job.id);
+    expect(world.dispatch.queue.size).toBe(1);
+    const a = new RecordedSession(nodeA);
+    await world.connect(a);
+    expect(a.changes).toMatchObject([{ kind: 'offer', assignment: { jobId: other.id } }]);
+    expect((await world.job(job.id)).tasks.map((task) => task.state)).toMatchObject([
+      { kind: 'cancelled', reason: 'cancelled' },
+      { kind: 'cancelled', reason: 'cancelled' },
+    ]);
+  });
+
+  it('is final for a task whose node refuses, dies or says nothing afterwards', async () => {
+    const a = new RecordedSession(nodeA);
+    await world.connect(a);
+    const job = await world.submit();
+    const attemptId = a.offered;
+    await cancel(job.id);
+    world.port.replied(a, attemptId, {
+      kind: 'refused',
+      outcome: { kind: 'not_run', reason: 'no_disk', message: 'full' },
+    });
+    a.ended = true;
+    world.port.closed(a);
+    const b = new RecordedSession(nodeB);
+    await world.connect(b);
+    await world.clock.advance(60_000);
+    await world.settle();
+    expect(b.told).toEqual([]);
+    expect(world.dispatch.queue.size).toBe(0);
   });
 
   it('stops an attempt that was allowed to start', async () => {

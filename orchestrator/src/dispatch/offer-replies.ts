@@ -8,8 +8,8 @@ import type { Offer } from './offers.ts';
 
 /** Refusals that may be over in a moment; all others hold until the node's next session. */
 const passing: ReadonlySet<NotRunReason> = new Set(['no_disk', 'withdrawn', 'never_started']);
-/** How long a node with a passing refusal is not asked again for that task. */
-const PASSING_REFUSAL_MS = 5_000;
+/** How long a node is not asked again for a task after what may be over in a moment. */
+const ASK_AGAIN_MS = 5_000;
 
 /** Takes an answer. One that is not expected (withdrawn meanwhile, or of an older session) changes nothing. */
 export function takeReply(dispatch: Dispatch, session: AgentSession, attemptId: AttemptId, reply: OfferReply): void {
@@ -27,11 +27,20 @@ export function takeReply(dispatch: Dispatch, session: AgentSession, attemptId: 
     dispatch.background('fail a refused task', failTask(dispatch, offer, message));
     return;
   }
-  dispatch.queue.add({ ...offer.task, avoid: new Map(offer.task.avoid).set(session.nodeId, message) });
-  if (passing.has(reason)) {
-    dispatch.clock.schedule(PASSING_REFUSAL_MS, () => askAgain(dispatch, offer));
-  }
+  if (passing.has(reason)) waitAWhile(dispatch, offer, message);
+  else waitElsewhere(dispatch, offer, message);
+}
+
+/** Lets a task wait, with this node asked again only in its next session. */
+function waitElsewhere(dispatch: Dispatch, { task, session }: Offer, message: string): void {
+  dispatch.queue.add({ ...task, avoid: new Map(task.avoid).set(session.nodeId, message) });
   dispatch.wakeup.notify();
+}
+
+/** Lets a task wait, with this node asked again after a pause. */
+function waitAWhile(dispatch: Dispatch, offer: Offer, message: string): void {
+  waitElsewhere(dispatch, offer, message);
+  dispatch.clock.schedule(ASK_AGAIN_MS, () => askAgain(dispatch, offer));
 }
 
 /** Takes an offer back and lets its task wait again. */
@@ -64,15 +73,23 @@ async function allow(dispatch: Dispatch, offer: Offer): Promise<void> {
     session.assign({ kind: 'start', attemptId });
     dispatch.feed.notify(task.jobId);
   } catch (thrown) {
-    // Nothing was committed, so nothing may start: the task waits again.
-    takeBack(dispatch, offer);
+    if (dispatch.offers.remove(attemptId) === undefined) throw thrown;
+    // Nothing was committed, so nothing may start: the task waits again, and not in a storm of offers while the disk is full.
+    session.assign({ kind: 'withdraw', attemptId });
+    waitAWhile(dispatch, offer, 'the permission to start could not be stored');
     throw thrown;
   }
 }
 
 async function failTask(dispatch: Dispatch, offer: Offer, message: string): Promise<void> {
   const { jobId, taskIndex } = offer.task;
-  await dispatch.store.failQueuedTask(jobId, taskIndex, message, dispatch.clock.nowMs());
+  try {
+    await dispatch.store.failQueuedTask(jobId, taskIndex, message, dispatch.clock.nowMs());
+  } catch (thrown) {
+    // Nothing was stored, so it waits on; the node will refuse it again.
+    waitAWhile(dispatch, offer, message);
+    throw thrown;
+  }
   dispatch.feed.notify(jobId);
 }
 
