@@ -321,7 +321,8 @@ export declare const NodeService: GenService<{
     output: typeof ListNodesResponseSchema;
   },
   /**
-   * Sends the nodes as they are, then each change; of changes in quick succession only the newest.
+   * Sends the nodes as they are, then each change; of changes in quick succession only the newest. A node that was sent and then is removed, is replaced
+   * or stops matching is sent a last time.
    *
    * @generated from rpc muster.control.v1.NodeService.WatchNodes
    */
@@ -331,7 +332,7 @@ export declare const NodeService: GenService<{
     output: typeof WatchNodesResponseSchema;
   },
   /**
-   * Sets and removes labels of a node. NOT_FOUND; INVALID_ARGUMENT for a bad key or value.
+   * Sets and removes labels of a node. NOT_FOUND; INVALID_ARGUMENT for a bad key or value, and beyond 64 labels.
    *
    * @generated from rpc muster.control.v1.NodeService.UpdateNodeLabels
    */
