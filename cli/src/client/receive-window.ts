@@ -5,6 +5,7 @@
  */
 import type { ClientHttp2Stream, Http2Session } from 'node:http2';
 import type { GrpcTransportOptions, Http2SessionManager } from '@connectrpc/connect-node';
+import { readEarly } from '@muster/common/http2/early-reading';
 
 /** 1 MiB: 50 MB/s at 20 ms. */
 export const RECEIVE_WINDOW_BYTES = 1024 * 1024;
@@ -12,7 +13,7 @@ export const RECEIVE_WINDOW_BYTES = 1024 * 1024;
 /** What connect-node asks of the keeper of a connection. */
 type SessionManager = NonNullable<GrpcTransportOptions['sessionManager']>;
 
-/** Hands the streams of `inner` on, and widens each new session. */
+/** Hands the streams of `inner` on, read from the first, and widens each new session. */
 export function withReceiveWindow(inner: Http2SessionManager): SessionManager {
   const widened = new WeakSet<Http2Session>();
   return {
@@ -20,6 +21,7 @@ export function withReceiveWindow(inner: Http2SessionManager): SessionManager {
     notifyResponseByteRead: (stream: ClientHttp2Stream) => inner.notifyResponseByteRead(stream),
     async request(method, path, headers, options) {
       const stream = await inner.request(method, path, headers, options);
+      readEarly(stream);
       const session = stream.session;
       if (session !== undefined && !widened.has(session) && !session.destroyed) {
         widened.add(session);

@@ -5,7 +5,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Client, createClient, type Interceptor } from '@connectrpc/connect';
-import { createGrpcTransport } from '@connectrpc/connect-node';
+import { createGrpcTransport, type GrpcTransportOptions, Http2SessionManager } from '@connectrpc/connect-node';
+import { readEarly } from '@muster/common/http2/early-reading';
 import { AccessService } from '@muster/gen/muster/control/v1/access_service_pb';
 import { JobService } from '@muster/gen/muster/control/v1/job_service_pb';
 import { NodeService } from '@muster/gen/muster/control/v1/node_service_pb';
@@ -162,10 +163,21 @@ export class RealCluster implements AsyncDisposable {
       request.header.set('authorization', `Bearer ${token}`);
       return next(request);
     };
-    return createGrpcTransport({
-      baseUrl: this.endpoints.control_url,
-      interceptors: [withKey],
-      nodeOptions: { ca: readFileSync(this.endpoints.ca_file) },
-    });
+    const baseUrl = this.endpoints.control_url;
+    const sessions = new Http2SessionManager(baseUrl, undefined, { ca: readFileSync(this.endpoints.ca_file) });
+    return createGrpcTransport({ baseUrl, interceptors: [withKey], sessionManager: earlyReading(sessions) });
   }
+}
+
+/** A connection whose answers are read from the first. */
+function earlyReading(inner: Http2SessionManager): NonNullable<GrpcTransportOptions['sessionManager']> {
+  return {
+    authority: inner.authority,
+    notifyResponseByteRead: (stream) => inner.notifyResponseByteRead(stream),
+    async request(method, path, headers, options) {
+      const stream = await inner.request(method, path, headers, options);
+      readEarly(stream);
+      return stream;
+    },
+  };
 }
