@@ -8,7 +8,7 @@ import { AppError } from '@muster/common/errors/app-error';
 import { agentChannelOptions } from '@muster/common/grpc/channel-options';
 import { clientFrameChannel, type FrameChannel } from '@muster/common/grpc/frame-channel';
 import { methodDefinition } from '@muster/common/grpc/service-definition';
-import { agentChannelCredentials } from '@muster/common/tls/agent-credentials';
+import { agentChannelSecurity } from '@muster/common/tls/agent-credentials';
 import type { TlsIdentity } from '@muster/common/tls/tls-files';
 import {
   AgentService,
@@ -69,11 +69,9 @@ export class RawAgent implements AsyncDisposable {
 
   /** Opens a stream. A refused connection shows in `over`. */
   static connect(options: RawAgentOptions): RawAgent {
-    const client = new Client(
-      `${options.host ?? '127.0.0.1'}:${options.port}`,
-      agentChannelCredentials(options.identity),
-      agentChannelOptions,
-    );
+    const address = `${options.host ?? '127.0.0.1'}:${options.port}`;
+    const security = agentChannelSecurity(options.identity, address);
+    const client = new Client(address, security.credentials, { ...agentChannelOptions, ...security.options });
     const method = methodDefinition(AgentService.method.connect);
     return new RawAgent(
       client,

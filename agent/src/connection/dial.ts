@@ -3,7 +3,7 @@ import { Client } from '@grpc/grpc-js';
 import { agentChannelOptions } from '@muster/common/grpc/channel-options';
 import { clientFrameChannel, type FrameChannel } from '@muster/common/grpc/frame-channel';
 import { methodDefinition } from '@muster/common/grpc/service-definition';
-import { agentChannelCredentials } from '@muster/common/tls/agent-credentials';
+import { agentChannelSecurity } from '@muster/common/tls/agent-credentials';
 import type { TlsIdentity } from '@muster/common/tls/tls-files';
 import { AgentService, type ConnectRequest, type ConnectResponse } from '@muster/gen/muster/agent/v1/agent_service_pb';
 import { encodeConnectRequest } from './log-frame-encoder.ts';
@@ -20,9 +20,9 @@ const connectMethod = methodDefinition(AgentService.method.connect, { serializeR
 
 /** Dials with the node's certificate; the server's name and authority are checked. */
 export function dialer(identity: TlsIdentity): Dial {
-  const credentials = agentChannelCredentials(identity);
   return (address) => {
-    const client = new Client(address, credentials, agentChannelOptions);
+    const { credentials, options } = agentChannelSecurity(identity, address);
+    const client = new Client(address, credentials, { ...agentChannelOptions, ...options });
     const { path, requestSerialize, responseDeserialize } = connectMethod;
     const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
     return { channel: clientFrameChannel(stream), [Symbol.dispose]: () => client.close() };

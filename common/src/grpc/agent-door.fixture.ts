@@ -17,7 +17,7 @@ import {
 } from '@muster/gen/muster/agent/v1/agent_service_pb';
 import { type TestCa, type TestCertificate, testCa } from '@muster/testing/test-pki';
 import { type Clock, systemClock } from '../clock/clock.ts';
-import { AgentDoorCredentials, agentChannelCredentials } from '../tls/agent-credentials.ts';
+import { AgentDoorCredentials, agentChannelSecurity } from '../tls/agent-credentials.ts';
 import { agentChannelOptions, agentDoorServerOptions, RECEIVE_WINDOW_BYTES } from './channel-options.ts';
 import { clientFrameChannel, type FrameChannel, serverFrameChannel } from './frame-channel.ts';
 import { applyReceiveWindow } from './receive-window.ts';
@@ -42,6 +42,7 @@ export interface Door extends AsyncDisposable {
     identity?: TestCertificate,
     port?: number,
     options?: ChannelOptions,
+    host?: string,
   ): { channel: AgentEnd; raw: ClientDuplexStream<ConnectRequest, ConnectResponse> };
 }
 
@@ -71,8 +72,9 @@ export async function openDoor(
     credentials,
     node,
     incidents,
-    dial(identity = node, at = port, options = agentChannelOptions) {
-      const client = new Client(`127.0.0.1:${at}`, agentChannelCredentials(identity), options);
+    dial(identity = node, at = port, options = agentChannelOptions, host = '127.0.0.1') {
+      const security = agentChannelSecurity(identity, `${host}:${at}`);
+      const client = new Client(`${host}:${at}`, security.credentials, { ...options, ...security.options });
       clients.add(client);
       const { path, requestSerialize, responseDeserialize } = methodDefinition(AgentService.method.connect);
       const raw = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, new Metadata(), {});
@@ -87,7 +89,8 @@ export async function openDoor(
 
 function bind(server: Server, credentials: AgentDoorCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', credentials, (error, port) => (error === null ? resolve(port) : reject(error)));
+    // On all addresses, so that a test can come to one that the certificate does not name.
+    server.bindAsync('0.0.0.0:0', credentials, (error, port) => (error === null ? resolve(port) : reject(error)));
   });
 }
 

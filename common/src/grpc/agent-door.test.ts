@@ -29,8 +29,8 @@ function tlsOutcome(door: Door, options: ConnectionOptions): Promise<string> {
   });
 }
 
-async function statusOf(door: Door, identity: Parameters<Door['dial']>[0]): Promise<string> {
-  const { channel } = door.dial(identity);
+async function statusOf(door: Door, identity: Parameters<Door['dial']>[0], host?: string): Promise<string> {
+  const { channel } = door.dial(identity, undefined, undefined, host);
   void channel.send(up(1)).catch(() => undefined);
   try {
     for await (const _frame of channel.frames) return 'answered';
@@ -80,6 +80,22 @@ describe('the agent door', () => {
     await using door = await openDoor((channel) => channel.close());
     const stranger = await testCa();
     expect(await statusOf(door, { ...door.node, caPem: stranger.caPem })).toBe('unavailable');
+    // The test's certificate is for localhost and 127.0.0.1; all of 127.0.0.0/8 leads there.
+    expect(await statusOf(door, door.node, 'localhost')).toBe('ended');
+    expect(await statusOf(door, door.node, '127.0.0.2')).toBe('unavailable');
+  });
+
+  it('is reached by IP address without a warning of Node', async () => {
+    const warnings: string[] = [];
+    const listener = (warning: Error): number => warnings.push(warning.message);
+    process.on('warning', listener);
+    try {
+      await using door = await openDoor((channel) => channel.close());
+      expect(await statusOf(door, door.node)).toBe('ended');
+    } finally {
+      process.off('warning', listener);
+    }
+    expect(warnings).toEqual([]);
   });
 
   it('takes a new authority once replaced, and the old one no more', async () => {

@@ -1,6 +1,7 @@
 /** Credentials of the agent door for grpc-js: mutual TLS 1.3 on both ends, nothing else is let in. */
-import { createSecureContext } from 'node:tls';
-import { ChannelCredentials, ServerCredentials } from '@grpc/grpc-js';
+import { isIP } from 'node:net';
+import { checkServerIdentity, createSecureContext } from 'node:tls';
+import { ChannelCredentials, type ChannelOptions, ServerCredentials } from '@grpc/grpc-js';
 import { MAX_CONCURRENT_STREAMS, RECEIVE_WINDOW_BYTES } from '../grpc/channel-options.ts';
 import { secureContextOptions, type TlsIdentity } from './tls-files.ts';
 
@@ -33,7 +34,26 @@ export function agentDoorServerCredentials(identity: TlsIdentity): AgentDoorCred
   return new AgentDoorCredentials(identity);
 }
 
-/** The agent's credentials: trusts `caPem` only, shows its certificate, checks the server's name. */
-export function agentChannelCredentials(identity: TlsIdentity): ChannelCredentials {
-  return ChannelCredentials.createFromSecureContext(createSecureContext(secureContextOptions(identity)));
+/** What a client of the agent door is made with. */
+export interface AgentChannelSecurity {
+  readonly credentials: ChannelCredentials;
+  /** To be given to the client beside its own. */
+  readonly options: ChannelOptions;
+}
+
+/** Sent as the server's name where there is none: TLS has no place for an IP address there (RFC 6066), and Node says so on stderr. */
+const NAMELESS = 'agent-door.invalid';
+
+/**
+ * The agent's side for the address HOST:PORT: trusts `caPem` only, shows its certificate, and wants the server's to be
+ * for HOST, a name or an IP address.
+ */
+export function agentChannelSecurity(identity: TlsIdentity, address: string): AgentChannelSecurity {
+  const context = createSecureContext(secureContextOptions(identity));
+  const host = address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+  if (isIP(host) === 0) return { credentials: ChannelCredentials.createFromSecureContext(context), options: {} };
+  const credentials = ChannelCredentials.createFromSecureContext(context, {
+    checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate),
+  });
+  return { credentials, options: { 'grpc.ssl_target_name_override': NAMELESS } };
 }
