@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -94,6 +94,20 @@ describe('muster-orchestrator', () => {
       expect(failed.stderr).toContain(part);
     expect(failed.stderr).not.toContain('    at ');
   }, 30_000);
+
+  it('tells in a sentence what is wrong with the data directory or an address, and what to do', async () => {
+    await using directory = await tempDir();
+    await writeFile(directory.join('file'), '');
+    const file = await failureOf(['--data-dir', directory.join('file')]);
+    expect(file).toEqual({ code: 1, stderr: expect.stringMatching(/^muster-orchestrator: .*EEXIST.*--data-dir\n$/) });
+
+    const first = await start(directory.join('first'));
+    const { agent_address: taken = '' } = await endpointsOf(directory.join('first'));
+    const second = await failureOf(['--data-dir', directory.join('second'), '--agent-listen', taken]);
+    const text = `the agent door can not listen on ${taken} (EADDRINUSE); free it or choose another with --agent-listen`;
+    expect(second).toEqual({ code: 1, stderr: `muster-orchestrator: ${text}\n` });
+    expect(await ended(first.child)).toBe(0);
+  }, 60_000);
 
   it('tells a wrong flag with the way to help', async () => {
     const failed = await failureOf(['--data-dri', 'x']);

@@ -83,6 +83,14 @@ describe('a directory lock', () => {
     await expect(lockDirectory(deep)).rejects.toThrow('in use');
   });
 
+  it('says what to do when the directory can not be written', async () => {
+    // Nobody may make a file there, root neither.
+    await expect(lockDirectory('/proc/self/net')).rejects.toMatchObject({
+      code: 'failed_precondition',
+      message: expect.stringMatching(/^cannot write in .* \(E[A-Z]+\); let this user write there/),
+    });
+  });
+
   it('says so when there is no such directory', async () => {
     await expect(lockDirectory('/nonexistent/dir')).rejects.toThrow('cannot lock /nonexistent/dir: ENOENT');
   });

@@ -28,7 +28,7 @@ type Other =
 /**
  * Takes the directory, which must exist. Dispose to release; also released when the process dies. Does not keep the
  * process alive.
- * @throws AppError failed_precondition naming the owner's process id when the directory is taken
+ * @throws AppError failed_precondition naming the owner's process id when the directory is taken, or saying that it cannot be written
  */
 export async function lockDirectory(directory: string): Promise<AsyncDisposable> {
   const handle = await openDirectory(directory);
@@ -71,7 +71,7 @@ class DirectoryLock implements AsyncDisposable {
   }
 
   async take(): Promise<void> {
-    await listen(this.#server, this.#socketPath(this.#name));
+    await this.#listen();
     this.#server.unref();
     try {
       await this.#outlastOthers();
@@ -117,6 +117,17 @@ class DirectoryLock implements AsyncDisposable {
     );
   }
 
+  #listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (error) => {
+        const why = errnoOf(error) ?? 'unknown reason';
+        const text = `cannot write in ${this.#directory} (${why}); let this user write there, or choose another directory`;
+        reject(new AppError('failed_precondition', text, { cause: error }));
+      });
+      this.#server.listen(this.#socketPath(this.#name), resolve);
+    });
+  }
+
   /** A socket's path may have 107 bytes only; through the open directory it is short however deep the directory lies. */
   #socketPath(name: string): string {
     return process.platform === 'linux' ? `/proc/self/fd/${this.#handle.fd}/${name}` : join(this.#directory, name);
@@ -128,13 +139,6 @@ class DirectoryLock implements AsyncDisposable {
     });
     await rm(join(this.#directory, this.#name), { force: true });
   }
-}
-
-function listen(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(AppError.from(error, 'cannot make the lock')));
-    server.listen(path, resolve);
-  });
 }
 
 /** Asks the process behind a lock file. One that does not answer in words is an owner that is busy or stopped. */

@@ -1,5 +1,5 @@
 /** The agent door: the grpc-js server that agents connect to, over TLS 1.3 with a client certificate, always. */
-import { Server, type ServerDuplexStream } from '@grpc/grpc-js';
+import { logVerbosity, Server, type ServerDuplexStream, setLogVerbosity } from '@grpc/grpc-js';
 import { AppError } from '@muster/common/errors/app-error';
 import type { ReportIncident } from '@muster/common/errors/wire-details';
 import { agentDoorServerOptions, RECEIVE_WINDOW_BYTES } from '@muster/common/grpc/channel-options';
@@ -93,10 +93,18 @@ export async function openAgentDoor(deps: SessionDeps, random: Random, options: 
 
 function bind(server: Server, credentials: AgentDoorCredentials, { host, port }: AgentDoorOptions): Promise<number> {
   const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  // It would write the failure to stderr by itself, in its own words, besides telling us.
+  setLogVerbosity(logVerbosity.NONE);
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, bound) => {
-      if (error === null) resolve(bound);
-      else reject(new AppError('failed_precondition', `cannot listen on ${address} for agents`, { cause: error }));
+      if (error === null) {
+        resolve(bound);
+        return;
+      }
+      // grpc-js keeps the reason in its text alone.
+      const why = /\bE[A-Z]{3,}\b/.exec(error.message)?.[0] ?? 'unknown reason';
+      const text = `the agent door can not listen on ${address} (${why}); free it or choose another with --agent-listen`;
+      reject(new AppError('failed_precondition', text, { cause: error }));
     });
   });
 }

@@ -2,7 +2,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockDirectory } from '@muster/common/disk/directory-lock';
-import { AppError } from '@muster/common/errors/app-error';
+import { AppError, errnoOf } from '@muster/common/errors/app-error';
 import Database from 'better-sqlite3';
 import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from './migrate.ts';
@@ -27,10 +27,10 @@ const CACHE_KIB = -32 * 1024;
 
 /**
  * Opens `dataDirectory`/muster.db, which is made if absent, and applies missing migrations.
- * @throws AppError failed_precondition when another orchestrator has it or its schema is newer; data_loss when it is damaged
+ * @throws AppError failed_precondition when another orchestrator has it, it cannot be written, or its schema is newer; data_loss when it is damaged
  */
 export async function openDatabase(dataDirectory: string): Promise<OpenDatabase> {
-  mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
+  makeDirectory(dataDirectory);
   await using opened = new AsyncDisposableStack();
   opened.use(await lockDirectory(dataDirectory));
   const path = join(dataDirectory, FILE);
@@ -44,6 +44,16 @@ export async function openDatabase(dataDirectory: string): Promise<OpenDatabase>
   });
   const owned = opened.move();
   return { orm: drizzle(client), client, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const why = errnoOf(error) ?? 'unknown reason';
+    const text = `the data directory ${path} can not be made (${why}); give a directory this user may write with --data-dir`;
+    throw new AppError('failed_precondition', text, { cause: error });
+  }
 }
 
 function openFile(path: string): Database.Database {
