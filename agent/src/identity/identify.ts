@@ -64,6 +64,6 @@ async function join(
   const joinDeps = { disk, clock, backoff, logger, enrollAt, key, nodePath: state.nodePath, machineIdHash };
   const request = { joinToken: first.joinToken ?? '', name: first.name, labels: first.labels };
   const record = await joinCluster(joinDeps, request, signal);
-  logger.info({ node: record.nodeId, name: record.nodeName }, 'this machine is enrolled');
+  logger.info({ nodeId: record.nodeId, nodeName: record.nodeName }, 'this machine is enrolled');
   return record;
 }
