@@ -1,4 +1,5 @@
 /** Whether this node takes an attempt. Pure: room and rules are handed in. */
+import { printBytes } from '@muster/common/format/bytes';
 import type { JobSpec } from '@muster/gen/muster/job/v1/job_spec_pb';
 import { NotRunReason } from '@muster/gen/muster/job/v1/status_pb';
 
@@ -39,7 +40,7 @@ export function admitAttempt(spec: JobSpec | undefined, room: NodeRoom): Admissi
     return refused(NotRunReason.REFUSED_POLICY, text);
   }
   if (room.freeBytes < LEAST_FREE_BYTES) {
-    const text = `the node has ${room.freeBytes} bytes free under its state directory, ${LEAST_FREE_BYTES} are needed`;
+    const text = `the node has ${printBytes(room.freeBytes)} free under its state directory, ${printBytes(LEAST_FREE_BYTES)} are needed`;
     return refused(NotRunReason.NO_DISK, text);
   }
   return { kind: 'accepted' };
