@@ -8,6 +8,8 @@ export default {
   testEnvironmentOptions: { customExportConditions: ['muster-source', 'node', 'import', 'default'] },
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/scripts/jest-strip-types.cjs' },
+  // Real processes and sockets on a busy machine: five seconds, Jest's own limit, are not always enough. What hangs still ends.
+  testTimeout: 30_000,
   testMatch: long
     ? ['**/src/**/*.long.test.ts']
     : ['**/src/**/*.test.ts', '<rootDir>/scripts/**/*.test.ts', '!**/*.long.test.ts'],

@@ -2,7 +2,7 @@
 import { cpSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { JobState } from '@muster/gen/muster/job/v1/status_pb';
+import { AttemptState, type Job, JobState } from '@muster/gen/muster/job/v1/status_pb';
 import { eventually } from '@muster/testing/eventually';
 import { RealCluster } from '@muster/testing/real/cluster';
 import { RunningProgram } from '@muster/testing/real/program';
@@ -60,19 +60,14 @@ describe('an agent that is stopped and started', () => {
     'delivers results and logs of what ended while it was cut off from the orchestrator',
     async () => {
       const id = await submit('sleep 1; echo late; exit 4');
-      await eventually(async () => (await cluster.jobs.getJob({ jobId: id })).job?.state === JobState.RUNNING, {
-        withinMs: 20_000,
-      });
+      await begun(id);
       await cluster.orchestrator.end('SIGKILL');
       await new Promise((resolve) => setTimeout(resolve, 2_000));
       await cluster.agent('alpha').end('SIGTERM');
       await cluster.startOrchestrator();
       await cluster.startAgent('alpha');
       const job = await ended(id);
-      const outcome = job.tasks[0]?.attempts[0]?.outcome?.outcome;
-      expect(
-        outcome?.case === 'ended' && outcome.value.how.case === 'exited' ? outcome.value.how.value.code : undefined,
-      ).toBe(4);
+      expect(howOf(job)).toMatchObject({ case: 'exited', value: { code: 4 } });
       expect((await cluster.muster(['logs', '-f', id])).stdout).toBe('late\n');
     },
     PATIENCE_MS,
@@ -82,16 +77,11 @@ describe('an agent that is stopped and started', () => {
     'finds a job that goes on again after kill -9, and its end and output arrive',
     async () => {
       const id = await submit('echo first; sleep 3; echo last; exit 5');
-      await eventually(async () => (await cluster.jobs.getJob({ jobId: id })).job?.state === JobState.RUNNING, {
-        withinMs: 20_000,
-      });
+      await begun(id);
       await cluster.agent('alpha').end('SIGKILL');
       await cluster.startAgent('alpha');
       const job = await ended(id);
-      const outcome = job.tasks[0]?.attempts[0]?.outcome?.outcome;
-      expect(
-        outcome?.case === 'ended' && outcome.value.how.case === 'exited' ? outcome.value.how.value.code : undefined,
-      ).toBe(5);
+      expect(howOf(job)).toMatchObject({ case: 'exited', value: { code: 5 } });
       expect((await cluster.muster(['logs', '-f', id])).stdout).toBe('first\nlast\n');
     },
     PATIENCE_MS,
@@ -133,3 +123,20 @@ describe('a state directory that was copied', () => {
     PATIENCE_MS,
   );
 });
+
+/** Until its run has begun: a job is called running as soon as a node may start it. */
+async function begun(id: string): Promise<void> {
+  await eventually(
+    async () => {
+      const { job } = await cluster.jobs.getJob({ jobId: id });
+      return job?.tasks[0]?.attempts[0]?.state === AttemptState.RUNNING;
+    },
+    { withinMs: 20_000, what: `the beginning of job ${id}` },
+  );
+}
+
+/** How the first attempt ended. */
+function howOf(job: Job) {
+  const outcome = job.tasks[0]?.attempts[0]?.outcome?.outcome;
+  return outcome?.case === 'ended' ? outcome.value.how : outcome;
+}
