@@ -31,6 +31,9 @@ export interface ClusterOptions {
   readonly orchestratorArgs?: readonly string[];
 }
 
+/** A start takes half a second; a busy machine may take long for it, and a loop of restarts meets a backoff. */
+const STARTING = { withinMs: 30_000, everyMs: 10 };
+
 /** A cluster that runs. */
 export class RealCluster implements AsyncDisposable {
   readonly directory: string;
@@ -95,7 +98,7 @@ export class RealCluster implements AsyncDisposable {
     await eventually(() => {
       if (!program.running) throw new Error(`the orchestrator ended:\n${program.output().slice(-4000)}`);
       return existsSync(endpointsFile);
-    });
+    }, STARTING);
     this.#endpoints = JSON.parse(readFileSync(endpointsFile, 'utf8')) as Endpoints;
   }
 
@@ -114,7 +117,7 @@ export class RealCluster implements AsyncDisposable {
       if (!program.running) throw new Error(`agent ${name} ended:\n${program.output().slice(-4000)}`);
       const { nodes: listed } = await nodes.listNodes({});
       return listed.some((node) => node.name === name && node.state === NodeState.ONLINE && node.address !== '');
-    });
+    }, STARTING);
     return program;
   }
 
