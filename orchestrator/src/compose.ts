@@ -19,6 +19,7 @@ import { advertisedAddresses, hostNames, hostsOf } from './config/advertised.ts'
 import type { Endpoints } from './config/endpoints-file.ts';
 import type { OrchestratorConfig } from './config/orchestrator-config.ts';
 import { runDeadlineLoop } from './dispatch/deadline-loop.ts';
+import { runGoneNodesLoop } from './dispatch/gone-nodes-loop.ts';
 import { runSchedulerLoop } from './dispatch/scheduler-loop.ts';
 import { makeWorkPort } from './dispatch/work-port.ts';
 import { healthState } from './observability/health-state.ts';
@@ -136,6 +137,7 @@ export async function composeOrchestrator(
         {
           scheduler: (ended) => runSchedulerLoop(work.dispatch, ended),
           deadlines: (ended) => runDeadlineLoop(work.dispatch, ended),
+          gone_nodes: (ended) => runGoneNodesLoop(work.dispatch, ended),
           liveness: (ended) =>
             runLivenessLoop({ directory, registry, clock, heartbeatPeriodMs: config.heartbeatPeriodMs }, ended),
         },

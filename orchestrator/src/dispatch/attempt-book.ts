@@ -45,6 +45,11 @@ export class AttemptBook {
     this.#activeByNode.get(entry.attempt.nodeId)?.delete(id);
   }
 
+  /** All of them. */
+  open(): Iterable<OpenAttempt> {
+    return this.#open.values();
+  }
+
   get(id: AttemptId): OpenAttempt | undefined {
     return this.#open.get(id);
   }

@@ -19,6 +19,8 @@ export type NodeFacts = Omit<Candidate, 'online' | 'activeAttempts' | 'maxAttemp
 export interface NodeFactsPort {
   all(): Iterable<NodeFacts>;
   get(id: NodeId): NodeFacts | undefined;
+  /** Why it is gone for good. Undefined: it is not. */
+  endOf(id: NodeId): 'removed' | 'replaced' | undefined;
   /** Whether it is out of contact, or gone for good. */
   outOfContact(id: NodeId): boolean;
   /** The node holds these attempts and the store does not know them. */

@@ -92,6 +92,8 @@ export interface DispatchWorld extends AsyncDisposable {
   readonly settledLogs: Map<AttemptId, unknown>;
   /** Nodes out of contact. */
   readonly silent: Set<NodeId>;
+  /** Nodes gone for good. */
+  readonly gone: Map<NodeId, 'removed' | 'replaced'>;
   /** Methods of the store that fail, as on a full disk. */
   readonly failing: Set<keyof JobStore>;
   /** Submits a job and places it. */
@@ -131,6 +133,7 @@ export async function dispatchWorld(directory: string): Promise<DispatchWorld> {
   const settledLogs = new Map<AttemptId, unknown>();
   const foreign = new Map<NodeId, readonly AttemptId[]>();
   const silent = new Set<NodeId>();
+  const gone = new Map<NodeId, 'removed' | 'replaced'>();
   const failing = new Set<keyof JobStore>();
   const facts = new Map([nodeA, nodeB].map((id) => [id, factsOf(id)]));
   const dispatch: Dispatch = {
@@ -145,6 +148,7 @@ export async function dispatchWorld(directory: string): Promise<DispatchWorld> {
     nodes: {
       all: () => facts.values(),
       get: (id) => facts.get(id),
+      endOf: (id) => gone.get(id),
       outOfContact: (id) => silent.has(id),
       setForeign: (id, attempts) => foreign.set(id, attempts),
     },
@@ -176,6 +180,7 @@ export async function dispatchWorld(directory: string): Promise<DispatchWorld> {
     clock,
     settledLogs,
     silent,
+    gone,
     failing,
     settle,
     async submit(spec = {}, tasks) {

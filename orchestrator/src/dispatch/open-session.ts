@@ -4,7 +4,7 @@ import type { UnsettledAttempt } from '../jobs/job-store.ts';
 import type { AgentSession, Assignment, HelloReport, LogPosition, Reconciliation } from '../sessions/session-ports.ts';
 import type { Dispatch } from './dispatch-state.ts';
 import { type Known, type ReconcilePlan, reconcile } from './reconcile.ts';
-import { applyResult } from './status-intake.ts';
+import { applyResult, lengthsOf } from './status-intake.ts';
 
 /** Prepares welcome and COMPLETE set. */
 export async function openSession(
@@ -81,12 +81,6 @@ async function carryOut(dispatch: Dispatch, session: AgentSession, plan: Reconci
     );
     for (const result of results) applyResult(dispatch, result, undefined);
   }
-}
-
-function lengthsOf(streams: UnsettledAttempt['attempt']['streams']) {
-  return streams.flatMap(({ run, stream, producedBytes }) =>
-    producedBytes === undefined ? [] : [{ run, stream, lengthBytes: producedBytes }],
-  );
 }
 
 async function positionsOf(

@@ -42,6 +42,13 @@ export function applyResult(
   dispatch.wakeup.notify();
 }
 
+/** The lengths of an attempt's streams, as far as they are known. */
+export function lengthsOf(streams: readonly StreamTally[]): StatusReport['streamLengths'] {
+  return streams.flatMap(({ run, stream, producedBytes }) =>
+    producedBytes === undefined ? [] : [{ run, stream, lengthBytes: producedBytes }],
+  );
+}
+
 /** A log is settled: that is stored, and then the node may forget the attempt. */
 export async function settleLog(
   dispatch: Dispatch,

@@ -98,9 +98,15 @@ export class NodeDirectory implements NodePort {
     return this.#entries.get(id)?.record.name ?? id;
   }
 
-  /** Whether it is out of contact, so that what is known of its attempts may be old. */
+  /** Why it is gone for good. Undefined: it is not. */
+  endOf(id: NodeId): NodeRecord['end'] {
+    return this.#entries.get(id)?.record.end;
+  }
+
+  /** Whether it is out of contact, or gone for good, so that what is known of its attempts may be old. */
   outOfContact(id: NodeId): boolean {
-    return this.#entries.get(id)?.liveness.kind !== 'online';
+    const entry = this.#entries.get(id);
+    return entry?.liveness.kind !== 'online' || entry.record.end !== undefined;
   }
 
   /** Takes in what the store says of a node now: a new one, or one that changed. */
