@@ -12,6 +12,7 @@ const PATIENCE_MS = 120_000;
 const SPEC = { workload: { process: { argv: ['sh', '-c', 'echo one; echo two'] } } };
 const JOBS = 'muster.control.v1.JobService';
 const buf = requireTool('buf');
+const curl = requireTool('curl');
 const grpcurl = requireTool('grpcurl');
 
 let directory: TempDir;
@@ -47,12 +48,12 @@ function jsonValues(text: string): LogEventJson[] {
 }
 
 buf.describe('buf curl', () => {
-  const curl = (...rest: string[]) => {
+  const bufCurl = (...rest: string[]) => {
     const common = ['curl', '--protocol', 'grpc', '--cacert', cluster.endpoints.ca_file];
     return runCommand(buf.path ?? 'buf', [...common, '--reflect-header', `@${headerFile}`, ...rest]);
   };
   const call = (method: string, data: unknown) =>
-    curl(
+    bufCurl(
       '--header',
       `@${headerFile}`,
       '--reflect-header',
@@ -65,7 +66,7 @@ buf.describe('buf curl', () => {
   it(
     'lists the services by reflection',
     async () => {
-      const result = await curl('--list-services', cluster.endpoints.control_url);
+      const result = await bufCurl('--list-services', cluster.endpoints.control_url);
       expect(result.stdout.split('\n')).toEqual(expect.arrayContaining([JOBS, 'grpc.health.v1.Health']));
     },
     PATIENCE_MS,
@@ -130,12 +131,19 @@ grpcurl.describe('grpcurl', () => {
   );
 });
 
-describe('curl with JSON', () => {
+curl.describe('curl with JSON', () => {
   const post = async (method: string, body: unknown, withKey = true) => {
     const key = withKey ? ['-H', `@${headerFile}`] : [];
     const args = ['-sS', '--cacert', cluster.endpoints.ca_file, ...key, '-H', 'content-type: application/json'];
     const url = `${cluster.endpoints.control_url}/${method}`;
-    const result = await runCommand('curl', [...args, '-d', JSON.stringify(body), '-w', '\n%{http_code}', url]);
+    const result = await runCommand(curl.path ?? 'curl', [
+      ...args,
+      '-d',
+      JSON.stringify(body),
+      '-w',
+      '\n%{http_code}',
+      url,
+    ]);
     const lines = result.stdout.split('\n');
     return { status: lines.at(-1), body: JSON.parse(lines.slice(0, -1).join('\n')) };
   };

@@ -66,8 +66,8 @@ describe('muster run', () => {
   it(
     'gives a script from a file to its interpreter',
     async () => {
-      const path = directory.join('sum.py');
-      writeFileSync(path, '#!/usr/bin/env python3\nimport sys\nprint(sum(range(5)), sys.stdin.read().strip())\n');
+      const path = directory.join('sum.pl');
+      writeFileSync(path, '#!/usr/bin/env perl\n$sum += $_ for 0..4;\nprint "$sum ", <STDIN>, "\\n";\n');
       const result = await cluster.muster(['run', '--script', path, '--stdin', '-'], 'from stdin');
       expect(result.stdout).toBe('10 from stdin\n');
     },

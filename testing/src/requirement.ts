@@ -8,7 +8,7 @@ import { describe } from '@jest/globals';
 import { projectRoot } from './real/program.ts';
 
 /** A tool by the name that people know. */
-export type Tool = 'browser' | 'buf' | 'docker' | 'go' | 'grpcurl' | 'nvidia-smi' | 'ssh' | 'sshd' | 'systemd';
+export type Tool = 'browser' | 'buf' | 'curl' | 'docker' | 'go' | 'grpcurl' | 'nvidia-smi' | 'ssh' | 'sshd' | 'systemd';
 
 /** What `requireTool` found. */
 export interface Requirement {
@@ -36,6 +36,7 @@ interface ToolFacts {
 const tools: Readonly<Record<Tool, ToolFacts>> = {
   browser: { executables: ['chromium', 'google-chrome', 'chromium-browser'], hint: 'install chromium' },
   buf: { executables: ['buf'], hint: 'run make setup, and the tests through make test' },
+  curl: { executables: ['curl'], hint: 'install curl' },
   docker: { executables: ['docker'], works: daemonAnswers, hint: 'install Docker and start its daemon' },
   go: { executables: ['go'], hint: 'install Go' },
   grpcurl: {
