@@ -28,7 +28,7 @@ import {
   supervisorCause,
 } from './attempt-report.ts';
 import { runEnvironment } from './run-environment.ts';
-import { makeWorkDirectory } from './work-directory.ts';
+import { makeWorkDirectory, type WorkDirectory } from './work-directory.ts';
 
 /** A batch attempt has exactly one run. */
 const ONLY_RUN = 1;
@@ -81,10 +81,12 @@ export class JobRunner {
 
   /** A fresh attempt, from the ledger to its result. Rejects with the signal's reason when the agent ends meanwhile. */
   async run(signal: AbortSignal): Promise<void> {
+    // Beside the ledger's write and not after it: an empty directory does no harm, and each wait is a part of every start.
+    const work = this.#makeWork();
     const refused = await this.#recordStart();
     if (refused !== undefined) return this.#notRun(refused);
     this.#step({ kind: 'preparing' });
-    const prepared = await this.#prepareUnlessStopped(signal);
+    const prepared = await this.#prepareUnlessStopped(work, signal);
     if (prepared.kind === 'not_run') return this.#notRun(prepared.cause);
     const started = await this.#deps.supervisor.start(this.#launchSpec(prepared.launch), signal);
     switch (started.kind) {
@@ -141,7 +143,17 @@ export class JobRunner {
     }
   }
 
+  /** The attempt's own directory. Its failure is told by whoever waits for it. */
+  #makeWork(): Promise<WorkDirectory> {
+    const { disk, workPath } = this.#deps;
+    const stdin = this.#assignment?.spec?.stdin ?? new Uint8Array();
+    const work = makeWorkDirectory(disk, workPath, this.attemptId, stdin);
+    work.catch(() => undefined);
+    return work;
+  }
+
   async #prepareUnlessStopped(
+    work: Promise<WorkDirectory>,
     signal: AbortSignal,
   ): Promise<{ kind: 'ready'; launch: PreparedLaunch } | { kind: 'not_run'; cause: NotRunCause }> {
     const never: NotRunCause = { reason: NotRunReason.NEVER_STARTED, message: 'it was stopped before it began' };
@@ -150,7 +162,7 @@ export class JobRunner {
       return { kind: 'not_run', cause: never };
     }
     try {
-      const prepared = await this.#prepare(AbortSignal.any([signal, this.#preparation.signal]));
+      const prepared = await this.#prepare(await work, AbortSignal.any([signal, this.#preparation.signal]));
       return prepared.kind === 'ready' ? prepared : { kind: 'not_run', cause: prepared };
     } catch (error) {
       signal.throwIfAborted();
@@ -161,13 +173,12 @@ export class JobRunner {
     }
   }
 
-  async #prepare(signal: AbortSignal): ReturnType<AttemptDeps['drivers']['prepare']> {
-    const { disk, workPath, drivers } = this.#deps;
+  async #prepare(work: WorkDirectory, signal: AbortSignal): ReturnType<AttemptDeps['drivers']['prepare']> {
+    const { drivers } = this.#deps;
     const spec = this.#assignment?.spec;
     if (spec === undefined) {
       return { kind: 'not_run', reason: NotRunReason.INVALID_SPEC, message: 'spec: is missing in the assignment' };
     }
-    const work = await makeWorkDirectory(disk, workPath, this.attemptId, spec.stdin);
     const context = {
       attemptId: this.attemptId,
       workDirectory: work.path,
