@@ -67,8 +67,8 @@ const NO_OUTPUT: RunExtent = {
   records: 0,
 };
 
-/** Idle logs that stay in memory: runs that print now and then. About a kilobyte each. */
-const MOST_IDLE = 4_096;
+/** Idle logs that stay in memory: runs that print now and then. About two kilobytes each. */
+const MOST_IDLE = 512;
 
 /** The table. */
 export class RunLogs {

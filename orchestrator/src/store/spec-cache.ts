@@ -3,8 +3,8 @@ import { fromBinary } from '@bufbuild/protobuf';
 import type { JobId } from '@muster/common/ids/ids';
 import { type JobSpec, JobSpecSchema } from '@muster/gen/muster/job/v1/job_spec_pb';
 
-/** Bytes as encoded; decoded they take about three times as much. */
-const LIMIT_BYTES = 16 * 1024 * 1024;
+/** Bytes as encoded; decoded they take about three times as much. Room for 4,000 small specs: more jobs than are under way on a few hundred nodes. */
+const LIMIT_BYTES = 4 * 1024 * 1024;
 /** A small spec costs about 1 KiB of objects whatever its bytes. */
 const ENTRY_COST_BYTES = 1_024;
 
