@@ -19,10 +19,10 @@ it('decodes a spec once', () => {
 it('forgets the specs that were used longest ago when they take too much memory', () => {
   const cache = new SpecCache();
   const [a, b, c] = [asJobId(ids.next()), asJobId(ids.next()), asJobId(ids.next())];
-  cache.put(a, spec, 7 * MIB);
-  cache.put(b, spec, 7 * MIB);
+  cache.put(a, spec, 1.7 * MIB);
+  cache.put(b, spec, 1.7 * MIB);
   cache.get(a, () => fail());
-  cache.put(c, spec, 7 * MIB);
+  cache.put(c, spec, 1.7 * MIB);
   cache.get(a, () => fail());
   cache.get(c, () => fail());
   let loaded = 0;
