@@ -17,8 +17,6 @@ import { type RunLog, RunLogs } from './run-logs.ts';
 export interface AttemptOwners {
   /** The node that may write it: its own, or the one that holds it as foreign. Undefined: none. */
   ownerOf(attemptId: AttemptId): NodeId | undefined;
-  /** Whether a node holds it and the store does not know it: acknowledged and not kept. */
-  isForeign(attemptId: AttemptId): boolean;
 }
 
 /** What the intake works with. */
@@ -124,10 +122,6 @@ export class LogIntake implements LogPort, AsyncDisposable {
     const endBytes = offsetBytes + lengthBytes;
     const known = this.logs.peek(part)?.owner;
     if ((this.#deps.owners.ownerOf(attemptId) ?? known) !== session.nodeId) return 'unknown';
-    if (this.#deps.owners.isForeign(attemptId)) {
-      session.ackLog({ attemptId, run, stream, nextOffsetBytes: endBytes });
-      return 'taken';
-    }
     using lease = await this.logs.lease({ attemptId, run });
     const { log } = lease;
     log.owner = session.nodeId;

@@ -62,17 +62,14 @@ export function chunk(startBytes: number, lengthBytes: number, parts: Partial<In
   return { attemptId: ATTEMPT, run: 1, stream: 'stdout', offsetBytes: startBytes, data, observedAtMs: 1_000, ...parts };
 }
 
-export async function intakeIn(
-  path: string,
-  options: { store?: LogStore; mostPendingBytes?: number; foreign?: AttemptId } = {},
-) {
+export async function intakeIn(path: string, options: { store?: LogStore; mostPendingBytes?: number } = {}) {
   const files = new FileLogStore(nodeDisk, path);
   const store = options.store ?? files;
   const settled: { attemptId: AttemptId; tallies: readonly StreamTally[] }[] = [];
   const logs = captureLogs();
   const intake = new LogIntake({
     store,
-    owners: { ownerOf: () => NODE, isForeign: (id) => id === options.foreign },
+    owners: { ownerOf: () => NODE },
     onSettled: (attemptId, tallies) => settled.push({ attemptId, tallies }),
     clock: systemClock,
     logger: logs.logger,

@@ -104,7 +104,7 @@ describe('output that is kept', () => {
     store = new FileLogStore(nodeDisk, dir.path);
     intake = new LogIntake({
       store,
-      owners: { ownerOf: (id) => owners.get(id), isForeign: () => false },
+      owners: { ownerOf: (id) => owners.get(id) },
       onSettled: (id, tallies) => settled.set(id, tallies),
       clock: systemClock,
       logger: captureLogs().logger,
