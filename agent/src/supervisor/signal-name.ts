@@ -51,11 +51,6 @@ for (name in NUMBERS) {
   known.set(name, name);
 }
 
-/** The number of a signal. */
-export function signalNumber(signal: SignalName): number {
-  return NUMBERS[signal];
-}
-
 /** The name of a signal; undefined for real-time signals and numbers that are none. */
 export function signalNameOf(number: number): SignalName | undefined {
   return names.get(number);

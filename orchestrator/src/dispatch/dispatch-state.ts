@@ -3,7 +3,6 @@ import type { Clock } from '@muster/common/clock/clock';
 import type { AttemptId, Ids, NodeId } from '@muster/common/ids/ids';
 import type { Logger } from '@muster/common/logging/logger';
 import type { Wakeup } from '@muster/common/queue/signal-flag';
-import type { StreamTally } from '../domain/job.ts';
 import type { Candidate } from '../domain/placement.ts';
 import type { JobFeed } from '../jobs/job-feed.ts';
 import type { JobStore, StatusReport } from '../jobs/job-store.ts';
@@ -36,9 +35,6 @@ export interface LogsPort {
   /** Where the node is to go on, one entry per stream that has bytes. */
   positions(attemptId: AttemptId): Promise<readonly LogPosition[]>;
 }
-
-/** Called when a log is settled. */
-export type OnLogSettled = (attemptId: AttemptId, tallies: readonly StreamTally[]) => void;
 
 /** Everything the functions of this folder work with. */
 export interface Dispatch {
