@@ -6,12 +6,11 @@ import type { Random } from '@muster/common/random/random';
 import type { ApiKeys } from './access/api-keys.ts';
 import { accessService } from './api/access-service.ts';
 import { enrollmentService } from './api/enrollment-service.ts';
-import { healthService } from './api/health-service.ts';
 import { jobService } from './api/job-service.ts';
 import { nodeService } from './api/node-service.ts';
 import type { PageTokens } from './api/page-token.ts';
-import { reflectionServices } from './api/reflection-service.ts';
 import type { ServedService } from './api/served-service.ts';
+import { withStandardServices } from './api/standard-services.ts';
 import type { ComposedWork } from './compose-work.ts';
 import { enqueueJob } from './dispatch/enqueue.ts';
 import { whyWaiting } from './dispatch/place-waiting.ts';
@@ -98,12 +97,7 @@ export function composeServices(parts: ServiceParts): readonly ServedService[] {
     },
     new EnrollLimit(clock),
   );
-  const own = [jobs, nodes, access, enrollment];
-  const health = healthService(
-    parts.health,
-    own.map((each) => each.service),
-  );
-  return [...own, health, ...reflectionServices([...own, health].map((each) => each.service))];
+  return withStandardServices([jobs, nodes, access, enrollment], parts.health);
 }
 
 /** The nodes as a submission sees them. */
