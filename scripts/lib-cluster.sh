@@ -9,7 +9,8 @@ stop_cluster() {
   # Agents first, so that the orchestrator sees them go.
   for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
     pid=${pids[i]}
-    kill -TERM "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+    # A program that had failed must not keep the others from being ended (set -e holds in traps too).
+    if kill -TERM "$pid" 2>/dev/null; then wait "$pid" 2>/dev/null || true; fi
   done
   pids=()
 }
