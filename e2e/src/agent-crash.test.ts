@@ -11,7 +11,7 @@ import { type TempDir, tempDir } from '@muster/testing/temp-dir';
 
 const JOBS = 60;
 const KILLS = 6;
-const seed = Number(process.env['MUSTER_TEST_SEED'] ?? 20_261_120);
+const seed = Number(process.env['MUSTER_SEED'] ?? 20_261_120);
 jest.setTimeout(120_000);
 let directory: TempDir;
 let cluster: RealCluster;

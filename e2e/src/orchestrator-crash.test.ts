@@ -9,7 +9,7 @@ import { type TempDir, tempDir } from '@muster/testing/temp-dir';
 
 const JOBS = 300;
 const KILLS = 10;
-const seed = Number(process.env['MUSTER_TEST_SEED'] ?? 20_261_120);
+const seed = Number(process.env['MUSTER_SEED'] ?? 20_261_120);
 let directory: TempDir;
 let cluster: RealCluster | undefined;
 
