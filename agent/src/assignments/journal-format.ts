@@ -10,7 +10,7 @@
 import { crc32 } from 'node:zlib';
 
 /** What a record says. `epoch` is about the node and has an empty attempt id. */
-export const recordKinds = { started: 1, result: 2, forgotten: 3, epoch: 4 } as const;
+const recordKinds = { started: 1, result: 2, forgotten: 3, epoch: 4 } as const;
 /** What a record says, by name. */
 export type RecordKind = keyof typeof recordKinds;
 
@@ -22,7 +22,7 @@ const NO_ID = '0'.repeat(ID_BYTES);
 /** Bytes of the header. */
 export const HEADER_BYTES = MAGIC.length + ID_BYTES + 4;
 /** Bytes before a record's body. */
-export const RECORD_HEAD_BYTES = RECORD_MAGIC.length + 1 + ID_BYTES + 4 + 4;
+const RECORD_HEAD_BYTES = RECORD_MAGIC.length + 1 + ID_BYTES + 4 + 4;
 /** Bytes after a record's body. */
 const RECORD_TAIL_BYTES = 4;
 /** A frame is at most 4 MiB, so no assignment is longer; a length beyond it is spoilt. */

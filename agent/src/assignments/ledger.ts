@@ -24,7 +24,7 @@ import {
 } from './journal-format.ts';
 
 /** 8 MiB: thousands of small attempts between two compactions, and a quarter of a second to write at first start. */
-export const DEFAULT_JOURNAL_BYTES = 8 * 1024 * 1024;
+const DEFAULT_JOURNAL_BYTES = 8 * 1024 * 1024;
 
 /** An attempt in the ledger. */
 export interface LedgerEntry {

@@ -24,7 +24,7 @@ export function cleanFingerprint(fingerprint: Fingerprint): Fingerprint {
 }
 
 /** One line of well-formed text: no control characters, no invisible direction marks, at most 1,024 long. */
-export function cleanText(text: string): string {
+function cleanText(text: string): string {
   return text
     .toWellFormed()
     .replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')

@@ -57,7 +57,7 @@ export function makeUsageSampler(deps: UsageSamplerDeps): UsageSampler {
 }
 
 /** The first line of /proc/stat. Waiting for discs counts as idle; what a hypervisor took away does not. */
-export function parseCpuTimes(text: string): CpuTimes {
+function parseCpuTimes(text: string): CpuTimes {
   const line = /^cpu\s+(.*)$/m.exec(text)?.[1];
   if (line === undefined) throw new Error('/proc/stat has no cpu line');
   // user nice system idle iowait irq softirq steal; what follows (guests) is contained in user and nice.

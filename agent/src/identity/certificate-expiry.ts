@@ -12,7 +12,7 @@ export interface CertificateLife {
 }
 
 /** Where a certificate stands in its life. Throws what node:crypto throws for a text that holds none. */
-export function certificateLife(certificatePem: string, nowMs: number): CertificateLife {
+function certificateLife(certificatePem: string, nowMs: number): CertificateLife {
   const certificate = new X509Certificate(certificatePem);
   const beginsAtMs = Date.parse(certificate.validFrom);
   const endsAtMs = Date.parse(certificate.validTo);

@@ -24,7 +24,7 @@ export type AdmissionAnswer =
  * Below 64 MiB free nothing new begins: 8 windows of unacknowledged output, the ledger, and a script of the largest
  * size still fit, so what already runs goes on.
  */
-export const LEAST_FREE_BYTES = 64 * 1024 * 1024;
+const LEAST_FREE_BYTES = 64 * 1024 * 1024;
 
 /** Judges an offer. */
 export function admitAttempt(spec: JobSpec | undefined, room: NodeRoom): AdmissionAnswer {

@@ -22,7 +22,7 @@ export interface RunContext {
 }
 
 /** An empty file is a claim whose line is on its way: the creator writes it within microseconds, or its disk is full. */
-export const CLAIM_PATIENCE_MS = 2_000;
+const CLAIM_PATIENCE_MS = 2_000;
 
 /** What a run's file means. */
 export function observeRun(file: RunFile, record: RunRecord, context: RunContext): RunObservation {

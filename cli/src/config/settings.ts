@@ -40,7 +40,7 @@ export function wantsColors(env: Environment): boolean {
 }
 
 /** The file that is read unless --config names another. */
-export function defaultConfigPath(env: Environment): string {
+function defaultConfigPath(env: Environment): string {
   const base = env['XDG_CONFIG_HOME'];
   const home = env['HOME'] ?? homedir();
   return join(base === undefined || base === '' ? join(home, '.config') : base, 'muster', 'config.yaml');

@@ -58,7 +58,7 @@ export class Options {
 }
 
 /** Turns an AppError about a value into a UsageError that names the flag. */
-export function asUsage<T>(flag: string, parse: () => T): T {
+function asUsage<T>(flag: string, parse: () => T): T {
   try {
     return parse();
   } catch (error) {

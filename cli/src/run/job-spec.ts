@@ -7,7 +7,7 @@ import { parseEnv, parseLabels } from '../input/labels.ts';
 import { type Options, UsageError } from '../program/options.ts';
 
 /** The contract's limit for scripts and for standard input. */
-export const LARGEST_INPUT_BYTES = 1024 * 1024;
+const LARGEST_INPUT_BYTES = 1024 * 1024;
 
 /** Reads a file, or standard input for `-`. */
 export type ReadInput = (path: string, flag: string, limitBytes: number) => Promise<Uint8Array>;

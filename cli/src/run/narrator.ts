@@ -7,7 +7,7 @@ import { type Job, type Task, TaskState } from '@muster/gen/muster/job/v1/status
 import { cellText } from '../output/terminal-safe.ts';
 
 /** From when on a person wonders why nothing happens. */
-export const STANDSTILL_MS = 2_000;
+const STANDSTILL_MS = 2_000;
 
 /** Watches a job's states for what is worth telling. Dispose it when the job is not followed any more. */
 export interface Narrator extends Disposable {

@@ -55,7 +55,7 @@ export function showCounts(counts: TaskCounts | undefined): string {
 }
 
 /** What a job runs, in one line. */
-export function showWorkload(spec: JobSpec | undefined): string {
+function showWorkload(spec: JobSpec | undefined): string {
   const kind = spec?.workload?.kind;
   switch (kind?.case) {
     case 'process':

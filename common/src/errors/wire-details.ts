@@ -6,9 +6,9 @@ import { AppError } from './app-error.ts';
 import type { ErrorCode } from './codes.ts';
 
 /** Header with the field path, percent-encoded (headers are ASCII). */
-export const FIELD_HEADER = 'muster-error-field';
+const FIELD_HEADER = 'muster-error-field';
 /** Header with the milliseconds after which a retry makes sense. */
-export const RETRY_AFTER_HEADER = 'muster-retry-after-ms';
+const RETRY_AFTER_HEADER = 'muster-retry-after-ms';
 
 /** Records an internal error (log it with the id) and returns the id that the other side is shown. */
 export type ReportIncident = (error: AppError) => string;

@@ -23,7 +23,7 @@ import { clientFrameChannel, type FrameChannel, serverFrameChannel } from './fra
 import { applyReceiveWindow } from './receive-window.ts';
 import { methodDefinition, serviceDefinition } from './service-definition.ts';
 
-export const NODE_ID = '01arz3ndektsv4rrffq69g5fav';
+const NODE_ID = '01arz3ndektsv4rrffq69g5fav';
 
 export type AgentEnd = FrameChannel<ConnectResponse, ConnectRequest>;
 export type DoorEnd = FrameChannel<ConnectRequest, ConnectResponse>;

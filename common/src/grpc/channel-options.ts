@@ -5,7 +5,7 @@ import type { ChannelOptions } from '@grpc/grpc-js';
  * Largest message either way, 4 MiB: a log chunk is at most 256 KiB, the largest other frame is an assignment with a
  * script of 1 MiB; the rest is room. Larger ones end the call with `resource_exhausted`.
  */
-export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 
 /**
  * HTTP/2 window of the receiving side, 1 MiB. The default of 64 KiB limits uploads even on loopback (204 MB/s against 365);
@@ -14,9 +14,9 @@ export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 export const RECEIVE_WINDOW_BYTES = 1024 * 1024;
 
 /** A ping after 20 s of silence: below the 30 s to 60 s after which NATs and load balancers forget a quiet connection. */
-export const KEEPALIVE_TIME_MS = 20_000;
+const KEEPALIVE_TIME_MS = 20_000;
 /** Unanswered for 10 s: the link is dead. Together 30 s, as many as three missed heartbeats. */
-export const KEEPALIVE_TIMEOUT_MS = 10_000;
+const KEEPALIVE_TIMEOUT_MS = 10_000;
 
 /** Streams per connection: an agent needs two at a time; 100 is room for later RPCs and a bound for a hostile one. */
 export const MAX_CONCURRENT_STREAMS = 100;

@@ -47,7 +47,7 @@ export interface TestDoor extends AsyncDisposable {
 }
 
 /** Jobs and nodes that answer UNIMPLEMENTED: enough to see who is let in. */
-export const silentServices: readonly ServedService[] = [
+const silentServices: readonly ServedService[] = [
   { service: JobService, register: (router) => void router.service(JobService, {}) },
   { service: NodeService, register: (router) => void router.service(NodeService, {}) },
 ];

@@ -68,7 +68,7 @@ function isNamed(task: TaskRequirement, candidate: Candidate): boolean {
 }
 
 /** The first thing that keeps a node from a task, what lasts longest first; undefined when it fits. */
-export function obstacleOf(task: TaskRequirement, candidate: Candidate): Obstacle | undefined {
+function obstacleOf(task: TaskRequirement, candidate: Candidate): Obstacle | undefined {
   const missing = missingLabel(task.selector, candidate.labels);
   if (missing !== undefined) return { kind: 'label', ...missing };
   if (!candidate.drivers.has(task.workloadKind)) return { kind: 'driver', workloadKind: task.workloadKind };

@@ -147,7 +147,7 @@ function problemsOf(request: EnrollRequest): readonly Problem[] {
 }
 
 /** A node's name from whatever a machine calls itself. */
-export function nameOfHost(hostname: string): string {
+function nameOfHost(hostname: string): string {
   const name = hostname
     .toLowerCase()
     .replace(/[^a-z0-9.-]+/g, '-')

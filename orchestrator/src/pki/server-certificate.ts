@@ -18,7 +18,7 @@ const LIFETIME_MS = 365 * DAY_MS;
 const LEAST_REST_MS = LIFETIME_MS / 3;
 
 /** Names that every listener answers to, whatever it is configured to. */
-export const localNames: readonly string[] = ['localhost', '127.0.0.1', '::1'];
+const localNames: readonly string[] = ['localhost', '127.0.0.1', '::1'];
 
 /** What making a listener's certificate needs. */
 export interface ServerCertificateOptions {

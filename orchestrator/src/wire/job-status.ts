@@ -68,7 +68,7 @@ export function jobToProto(job: Job, nodes: NodeLookup): JobProto {
 }
 
 /** A task with its attempts. */
-export function taskToProto(task: Task, nodes: NodeLookup): TaskProto {
+function taskToProto(task: Task, nodes: NodeLookup): TaskProto {
   const { reason, message } = endOfTask(task.state);
   return create(TaskSchema, {
     index: task.index,

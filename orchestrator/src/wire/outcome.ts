@@ -42,7 +42,7 @@ export function outcomeToProto(outcome: NotRunOutcome | EndedOutcome): AttemptOu
 }
 
 /** An attempt that never ran, as the contract has it. */
-export function notRunToProto(outcome: NotRunOutcome): NotRun {
+function notRunToProto(outcome: NotRunOutcome): NotRun {
   return create(NotRunSchema, {
     reason: notRunReasonCodec.toProto(outcome.reason),
     message: outcome.message,
