@@ -208,7 +208,8 @@ describe('muster run over a lost connection', () => {
         requests.push(request);
         if (requests.length === 1) {
           yield logEvent(data('hello '));
-          setTimeout(() => door.dropConnections(), 20);
+          await eventually(() => context.stdout.text === 'hello ');
+          door.dropConnections();
           await forever();
         }
         // One that begins before the position is cut, as a server may only know whole chunks.
@@ -232,7 +233,7 @@ describe('muster run over a lost connection', () => {
       submitJob: async (request) => {
         requests.push(request);
         if (requests.length === 1) {
-          setTimeout(() => door.dropConnections(), 5);
+          door.dropConnections();
           await forever();
         }
         return { job: job(JobState.QUEUED, [{ index: 0 }]) };
@@ -282,7 +283,7 @@ describe('Ctrl-C during muster run', () => {
   }
 
   async function untilRunning(context: FakeContext): Promise<void> {
-    while (!context.stdout.text.includes('running')) await new Promise((resolve) => setTimeout(resolve, 2));
+    await eventually(() => context.stdout.text.includes('running'));
   }
 
   it('cancels once and waits for the end with all its output', async () => {
@@ -304,7 +305,7 @@ describe('Ctrl-C during muster run', () => {
     const running = runProgram(['run', '--', 'x'], context);
     await untilRunning(context);
     context.interrupt();
-    while (cancels.length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    await eventually(() => cancels.length > 0);
     context.interrupt();
     expect(await running).toBe(130);
     expect(cancels).toEqual([JOB_ID]);
