@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect, createServer } from 'node:http2';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { readEarly } from './early-reading.ts';
 
@@ -16,7 +15,8 @@ beforeEach(async () => {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const address = server.address();
+  session = connect(`http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`);
 });
 
 afterEach(async () => {

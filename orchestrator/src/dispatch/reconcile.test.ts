@@ -45,7 +45,7 @@ function stored(state: string, stop?: 'cancel'): UnsettledAttempt {
 function verdict(plan: ReconcilePlan): string[] {
   return Object.entries(plan)
     .filter(([, list]) => list.length > 0)
-    .map(([name, list]) => (name === 'lost' ? `lost:${(list[0] as { reason: string }).reason}` : name));
+    .map(([name]) => (name === 'lost' ? `lost:${plan.lost[0]?.reason}` : name));
 }
 
 const same = { ledgerId: ledger, bootId: 'boot-1' };

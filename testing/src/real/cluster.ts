@@ -99,7 +99,8 @@ export class RealCluster implements AsyncDisposable {
       if (!program.running) throw new Error(`the orchestrator ended:\n${program.output().slice(-4000)}`);
       return existsSync(endpointsFile);
     }, STARTING);
-    this.#endpoints = JSON.parse(readFileSync(endpointsFile, 'utf8')) as Endpoints;
+    const endpoints: Endpoints = JSON.parse(readFileSync(endpointsFile, 'utf8'));
+    this.#endpoints = endpoints;
   }
 
   /** Starts an agent; enrols it first where its state directory is new. Waits until its node is online. */
