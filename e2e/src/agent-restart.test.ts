@@ -1,5 +1,5 @@
 // An agent that is stopped and started, and one whose state directory was copied.
-import { cpSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { AttemptState, type Job, JobState } from '@muster/gen/muster/job/v1/status_pb';
@@ -59,10 +59,11 @@ describe('an agent that is stopped and started', () => {
   it(
     'delivers results and logs of what ended while it was cut off from the orchestrator',
     async () => {
-      const id = await submit('sleep 1; echo late; exit 4');
+      const mark = directory.join('mark');
+      const id = await submit(`sleep 1; echo late; touch ${mark}; exit 4`);
       await begun(id);
       await cluster.orchestrator.end('SIGKILL');
-      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      await eventually(() => existsSync(mark));
       await cluster.agent('alpha').end('SIGTERM');
       await cluster.startOrchestrator();
       await cluster.startAgent('alpha');

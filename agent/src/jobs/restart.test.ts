@@ -1,5 +1,5 @@
 // What becomes of attempts when the agent or the machine starts anew, on real processes and files.
-import { cp, readdir } from 'node:fs/promises';
+import { cp, readdir, readFile } from 'node:fs/promises';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Disk } from '@muster/common/disk/disk';
@@ -94,7 +94,9 @@ describe('after a restart', () => {
     await establish(first, [assignment]);
     await first.next('attemptStatus', (each) => each.state === AttemptState.RUNNING);
     await agent.stop();
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    // Its keeper wrote down the end: nobody else was there.
+    const record = world.dir.join('runs', `${assignment.attemptId}-1`);
+    await eventually(async () => /^exit /m.test(await readFile(record, 'utf8')));
     const session = await restarted();
     const status = await session.next('attemptStatus', terminal(assignment.attemptId));
     expect(status.outcome?.outcome.value).toMatchObject({ how: { case: 'exited', value: { code: 9 } } });
