@@ -136,7 +136,24 @@ async function run(
     random,
     logger,
   };
-  const loops: Record<string, Loop> = {
+  await runLoops(loopsOf(config, world, opened, { session, outputs, fingerprint, found }), signal, logger);
+  await tasks.settled();
+}
+
+/** What the loops share beyond what is opened. */
+interface LoopParts {
+  readonly session: SessionDeps;
+  readonly outputs: RunOutputs;
+  readonly fingerprint: Latest<Fingerprint>;
+  readonly found: ProbeResults;
+}
+
+/** Everything that goes on for as long as the agent runs, by name. */
+function loopsOf(config: AgentConfig, world: AgentWorld, opened: Opened, parts: LoopParts): Record<string, Loop> {
+  const { clock, logger, random } = world;
+  const { state, identity, ledger } = opened;
+  const { session, outputs, fingerprint, found } = parts;
+  return {
     connection: (ending) =>
       runConnectionLoop(
         {
@@ -164,8 +181,6 @@ async function run(
     certificate_expiry: (ending) =>
       runCertificateExpiryLoop({ certificatePem: identity.tls.certPem, clock, logger }, ending),
   };
-  await runLoops(loops, signal, logger);
-  await tasks.settled();
 }
 
 function addressesOf(config: AgentConfig, identity: Identity): readonly string[] {

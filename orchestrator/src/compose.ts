@@ -6,7 +6,7 @@ import type { Clock } from '@muster/common/clock/clock';
 import { printAddress } from '@muster/common/config/fields';
 import type { Disk } from '@muster/common/disk/disk';
 import { makeIds } from '@muster/common/ids/ids';
-import { runLoops } from '@muster/common/lifecycle/run-loops';
+import { type Loop, runLoops } from '@muster/common/lifecycle/run-loops';
 import type { Logger } from '@muster/common/logging/logger';
 import type { Random } from '@muster/common/random/random';
 import { ApiKeys } from './access/api-keys.ts';
@@ -14,7 +14,7 @@ import { ensureFirstAdminKey, firstAdminKeyPath } from './access/first-admin-key
 import { openControlDoor } from './api/control-door.ts';
 import { openPageTokenKey, pageTokens } from './api/page-token.ts';
 import { composeServices } from './compose-services.ts';
-import { composeWork } from './compose-work.ts';
+import { type ComposedWork, composeWork } from './compose-work.ts';
 import { advertisedAddresses, hostNames, hostsOf } from './config/advertised.ts';
 import type { Endpoints } from './config/endpoints-file.ts';
 import type { OrchestratorConfig } from './config/orchestrator-config.ts';
@@ -26,7 +26,7 @@ import { healthState } from './observability/health-state.ts';
 import { openCertificateAuthority, publicPath } from './pki/certificate-authority.ts';
 import { openServerCertificate } from './pki/server-certificate.ts';
 import { openAgentDoor } from './sessions/agent-door.ts';
-import { runLivenessLoop } from './sessions/liveness-loop.ts';
+import { type LivenessLoopDeps, runLivenessLoop } from './sessions/liveness-loop.ts';
 import { NodeDirectory } from './sessions/node-directory.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
 import { openStore } from './store/open-store.ts';
@@ -132,18 +132,17 @@ export async function composeOrchestrator(
       caFile: publicPath({ dataDirectory }),
       adminTokenFile: firstAdminKeyPath(dataDirectory),
     },
-    run: (signal) =>
-      runLoops(
-        {
-          scheduler: (ended) => runSchedulerLoop(work.dispatch, ended),
-          deadlines: (ended) => runDeadlineLoop(work.dispatch, ended),
-          gone_nodes: (ended) => runGoneNodesLoop(work.dispatch, ended),
-          liveness: (ended) =>
-            runLivenessLoop({ directory, registry, clock, heartbeatPeriodMs: config.heartbeatPeriodMs }, ended),
-        },
-        signal,
-        logger,
-      ),
+    run: (signal) => runLoops(loopsOf(work, { directory, registry, clock, ...settings }), signal, logger),
+  };
+}
+
+/** Everything that goes on for as long as the orchestrator runs, by name. */
+function loopsOf({ dispatch }: ComposedWork, liveness: LivenessLoopDeps): Record<string, Loop> {
+  return {
+    scheduler: (ended) => runSchedulerLoop(dispatch, ended),
+    deadlines: (ended) => runDeadlineLoop(dispatch, ended),
+    gone_nodes: (ended) => runGoneNodesLoop(dispatch, ended),
+    liveness: (ended) => runLivenessLoop(liveness, ended),
   };
 }
 
