@@ -2,6 +2,7 @@
 import type { AttemptId } from '@muster/common/ids/ids';
 import type { UnsettledAttempt } from '../jobs/job-store.ts';
 import type { AgentSession, Assignment, HelloReport, LogPosition, Reconciliation } from '../sessions/session-ports.ts';
+import { isActive } from './attempt-book.ts';
 import type { Dispatch } from './dispatch-state.ts';
 import { type Known, type ReconcilePlan, reconcile } from './reconcile.ts';
 import { applyResult, lengthsOf } from './status-intake.ts';
@@ -28,6 +29,26 @@ export async function openSession(
     ],
     complete: plan.complete.map(assignmentOf),
   };
+}
+
+/**
+ * Says what has changed since welcome and COMPLETE set were prepared: until now nobody could tell this session, and those who stopped an
+ * attempt or settled its log do not say it again.
+ */
+export function tellChanges(
+  dispatch: Dispatch,
+  session: AgentSession,
+  { verdicts, complete }: Pick<Reconciliation, 'verdicts' | 'complete'>,
+): void {
+  for (const { attemptId, stop } of complete) {
+    const attempt = dispatch.book.get(attemptId)?.attempt;
+    if (stop !== undefined || attempt?.stopRequested === undefined || !isActive(attempt)) continue;
+    session.assign({ kind: 'stop', attemptId, stoppedBy: attempt.stopRequested });
+  }
+  const settled = verdicts
+    .filter(({ verdict, attemptId }) => verdict !== 'forget' && dispatch.book.ownerOf(attemptId) === undefined)
+    .map(({ attemptId }) => attemptId);
+  if (settled.length > 0) session.forget(settled);
 }
 
 /** Offers die with their session; a task whose start is being committed is past that. */

@@ -1,17 +1,25 @@
 // Dispatch as sessions see it.
-import type { WorkPort } from '../sessions/session-ports.ts';
+import type { AgentSession, Reconciliation, WorkPort } from '../sessions/session-ports.ts';
 import type { Dispatch } from './dispatch-state.ts';
 import { takeReply } from './offer-replies.ts';
-import { dropOffers, openSession } from './open-session.ts';
+import { dropOffers, openSession, tellChanges } from './open-session.ts';
 import { takeStatus } from './status-intake.ts';
 
 /** Joins the functions of this folder. */
 export function makeWorkPort(dispatch: Dispatch): WorkPort {
+  const opening = new WeakMap<AgentSession, Reconciliation>();
   return {
-    opened: (session, hello) => openSession(dispatch, session, hello),
+    async opened(session, hello) {
+      const reconciliation = await openSession(dispatch, session, hello);
+      opening.set(session, reconciliation);
+      return reconciliation;
+    },
     established(session) {
+      const reconciliation = opening.get(session);
+      opening.delete(session);
       if (session.ended) return;
       dispatch.sessions.set(session.nodeId, session);
+      if (reconciliation !== undefined) tellChanges(dispatch, session, reconciliation);
       dispatch.queue.forgetRefusals(session.nodeId);
       dispatch.wakeup.notify();
     },
