@@ -93,7 +93,9 @@ export class RunLogs {
 
   /** The log, read from the store where it is not in memory. */
   async lease(key: RunKey): Promise<RunLease> {
-    const log = this.#touch(key) ?? (await this.#load(key));
+    const loaded = this.#touch(key) ?? (await this.#load(key));
+    // It may have been forgotten since it was read, as idle as it was; two of one log would overwrite each other.
+    const log = this.peek(key) ?? this.#enter(loaded);
     log.users += 1;
     return {
       log,
@@ -140,15 +142,16 @@ export class RunLogs {
   }
 
   #enter(log: RunLog): RunLog {
-    this.#logs.set(nameOf(log.key), log);
+    // The new one is not worked with yet, and must not go at once.
     this.#forgetIdle();
+    this.#logs.set(nameOf(log.key), log);
     return log;
   }
 
   #forgetIdle(): void {
-    if (this.#logs.size <= MOST_IDLE) return;
+    if (this.#logs.size < MOST_IDLE) return;
     for (const [name, log] of this.#logs) {
-      if (this.#logs.size <= MOST_IDLE) return;
+      if (this.#logs.size < MOST_IDLE) return;
       if (log.idle) this.#logs.delete(name);
     }
   }
