@@ -28,8 +28,8 @@ import type { SessionState } from './session-state.ts';
 import { Windows } from './windows.ts';
 
 /**
- * Attempts with a status under way before the next frame waits: more than any node runs at once, so that only an agent
- * that repeats thousands of results after an outage is held back, and then only as long as the store needs.
+ * Statuses under way before the next frame waits: more than any node has attempts at once, so that only an agent that
+ * repeats thousands of results after an outage is held back, and then only as long as the store needs.
  */
 const MOST_REPORTS = 4_096;
 /** A peer that takes nothing for as long as three heartbeats is as good as gone. */

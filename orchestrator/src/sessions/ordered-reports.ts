@@ -7,11 +7,12 @@ import type { AttemptId } from '@muster/common/ids/ids';
 /** Reports under way for one session. */
 export class OrderedReports {
   readonly #tails = new Map<AttemptId, Promise<void>>();
-  readonly #mostAttempts: number;
+  readonly #most: number;
+  #underWay = 0;
 
-  /** @param mostAttempts attempts with reports under way; beyond it `add` says whom to wait for */
-  constructor(mostAttempts: number) {
-    this.#mostAttempts = mostAttempts;
+  /** @param most reports under way, of one attempt or of several; beyond it `add` says whom to wait for */
+  constructor(most: number) {
+    this.#most = most;
   }
 
   /**
@@ -20,10 +21,12 @@ export class OrderedReports {
    */
   add(attemptId: AttemptId, work: () => Promise<void>): Promise<void> | undefined {
     const earlier = this.#tails.get(attemptId);
+    this.#underWay += 1;
     const tail = (earlier === undefined ? work() : earlier.then(work)).then(() => {
+      this.#underWay -= 1;
       if (this.#tails.get(attemptId) === tail) this.#tails.delete(attemptId);
     });
     this.#tails.set(attemptId, tail);
-    return this.#tails.size > this.#mostAttempts ? Promise.race(this.#tails.values()) : undefined;
+    return this.#underWay > this.#most ? Promise.race(this.#tails.values()) : undefined;
   }
 }
