@@ -2,8 +2,8 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
 
 /**
- * Largest message either way, 4 MiB: a log chunk is at most 256 KiB, the largest other frame is an assignment with a
- * script of 1 MiB; the rest is room. Larger ones end the call with `resource_exhausted`.
+ * Largest message either way, 4 MiB (P7): a log chunk is at most 256 KiB; the largest other frame is an assignment, whose
+ * script and standard input have 1 MiB each. Larger ones end the call with `resource_exhausted`.
  */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 

@@ -31,7 +31,7 @@ export interface LogIntakeDeps {
   readonly mostPendingBytes?: number;
 }
 
-/** 32 nodes with a full window each; 1 to 2 s of a good disk. */
+/** 16 nodes with a full window of 16 MiB each; 1 to 2 s of a good disk. */
 const DEFAULT_MOST_PENDING_BYTES = 256 * 1024 * 1024;
 /** What a piece costs beside its bytes: objects and their places in lists. */
 const PIECE_COST_BYTES = 200;

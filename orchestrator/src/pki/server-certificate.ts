@@ -14,7 +14,7 @@ import { joinPem, splitPem } from './pem-pair.ts';
 
 const DAY_MS = 86_400_000;
 const LIFETIME_MS = 365 * DAY_MS;
-/** In its last third a certificate is replaced: an orchestrator is restarted more often than every eight months. */
+/** At a start in its last third a certificate is replaced: an orchestrator is restarted more often than every four months. */
 const LEAST_REST_MS = LIFETIME_MS / 3;
 
 /** Names that every listener answers to, whatever it is configured to. */
