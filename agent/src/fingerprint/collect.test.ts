@@ -2,7 +2,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, it } from '@jest/globals';
 import { CpuSchema, DiskSchema, FingerprintSchema, GpuSchema } from '@muster/gen/muster/node/v1/fingerprint_pb';
 import { ManualClock } from '@muster/testing/manual-clock';
-import { collectFingerprint, fingerprintOf, runProbes } from './collect.ts';
+import { fingerprintOf, runProbes } from './collect.ts';
 import type { FingerprintPart, Probe } from './probe.ts';
 import { never, testMachine } from './probe-context.fixture.ts';
 
@@ -17,7 +17,7 @@ describe('collecting a fingerprint', () => {
       found('gpu_a', { gpus: [create(GpuSchema, { uuid: 'a' })] }),
       found('gpu_b', { gpus: [create(GpuSchema, { uuid: 'b' })] }),
     ];
-    const fingerprint = await collectFingerprint(probes, machine.context, never);
+    const fingerprint = fingerprintOf(await runProbes(probes, machine.context, never));
     expect(fingerprint.cpu?.logicalCores).toBe(4);
     expect(fingerprint.gpus.map(({ uuid }) => uuid)).toEqual(['a', 'b']);
     expect(fingerprint.probeFailures).toEqual([]);
@@ -32,10 +32,8 @@ describe('collecting a fingerprint', () => {
         throw new Error('the tool\u0007 is\nbroken');
       },
     };
-    const fingerprint = await collectFingerprint(
-      [throwing, found('drivers', { drivers: ['script'] })],
-      machine.context,
-      never,
+    const fingerprint = fingerprintOf(
+      await runProbes([throwing, found('drivers', { drivers: ['script'] })], machine.context, never),
     );
     expect(fingerprint.drivers).toEqual(['script']);
     expect(fingerprint.probeFailures).toMatchObject([{ probe: 'throwing', message: 'the tool  is broken' }]);
@@ -44,9 +42,9 @@ describe('collecting a fingerprint', () => {
   it('abandons a probe that hangs and does not heed its signal, after its own timeout', async () => {
     const clock = new ManualClock();
     await using machine = await testMachine({ clock });
-    const collecting = collectFingerprint([hung, found('drivers', { drivers: ['script'] })], machine.context, never);
+    const collecting = runProbes([hung, found('drivers', { drivers: ['script'] })], machine.context, never);
     await clock.advance(1_000);
-    const fingerprint = await collecting;
+    const fingerprint = fingerprintOf(await collecting);
     expect(fingerprint.probeFailures).toMatchObject([{ probe: 'hung', message: 'no answer within 1000 ms' }]);
     expect(fingerprint.drivers).toEqual(['script']);
     expect(clock.waiting).toBe(0);

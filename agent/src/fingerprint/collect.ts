@@ -22,16 +22,7 @@ export type ProbeResult =
 /** What came of each, by the probe's name, in the order of the list of probes. */
 export type ProbeResults = ReadonlyMap<string, ProbeResult>;
 
-/** Runs the probes and returns the fingerprint. Takes as long as the slowest probe's timeout at most. @throws the signal's reason */
-export async function collectFingerprint(
-  probes: readonly Probe[],
-  context: ProbeContext,
-  signal: AbortSignal,
-): Promise<Fingerprint> {
-  return fingerprintOf(await runProbes(probes, context, signal));
-}
-
-/** Runs the probes, for a caller that goes on with the single results. Rejects only with the signal's reason. */
+/** Runs the probes; takes as long as the slowest one's timeout at most. Rejects only with the signal's reason. */
 export async function runProbes(
   probes: readonly Probe[],
   context: ProbeContext,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { systemClock } from '@muster/common/clock/clock';
 import { expectNoLeaks } from '@muster/testing/leak-check';
-import { collectFingerprint } from './collect.ts';
+import { fingerprintOf, runProbes } from './collect.ts';
 import { never } from './probe-context.fixture.ts';
 import { runCommand } from './run-command.ts';
 import { standardProbes } from './standard-probes.ts';
@@ -21,7 +21,7 @@ describe('the standard probes', () => {
     const context = { platform, root: '/', environment, clock: systemClock, runCommand };
     await expectNoLeaks(async () => {
       const probes = standardProbes({ drivers: ['script', 'process'], cloudMetadata: false });
-      const fingerprint = await collectFingerprint(probes, context, never);
+      const fingerprint = fingerprintOf(await runProbes(probes, context, never));
       expect(fingerprint.cpu?.logicalCores).toBeGreaterThan(0);
       expect(fingerprint.memory?.totalBytes).toBeGreaterThan(0n);
       expect(fingerprint.os?.platform).toBe(platform);
@@ -35,10 +35,8 @@ describe('the standard probes', () => {
     'crash on no platform: what is missing on %s is a failure with a reason',
     async (platform) => {
       const context = { platform, root: '/no/such/root', environment: {}, clock: systemClock, runCommand };
-      const fingerprint = await collectFingerprint(
-        standardProbes({ drivers: [], cloudMetadata: false }),
-        context,
-        never,
+      const fingerprint = fingerprintOf(
+        await runProbes(standardProbes({ drivers: [], cloudMetadata: false }), context, never),
       );
       expect(fingerprint.supervision).toBeDefined();
       for (const { message } of fingerprint.probeFailures) expect(message).not.toBe('');

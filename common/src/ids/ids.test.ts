@@ -13,8 +13,13 @@ import {
   asSessionId,
   isUlid,
   makeIds,
-  ulidTimeMs,
 } from './ids.ts';
+
+/** The instant in an id: its first ten digits, in the base and the order that the ULID's specification names. */
+function ulidTimeMs(ulid: string): number {
+  const digits = [...ulid.slice(0, 10)].map((letter) => '0123456789abcdefghjkmnpqrstvwxyz'.indexOf(letter));
+  return digits.reduce((ms, digit) => ms * 32 + digit, 0);
+}
 
 const allOnes: Random = { next: () => 0, bytes: (count) => new Uint8Array(count).fill(255) };
 

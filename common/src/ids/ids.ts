@@ -91,13 +91,6 @@ function letter(digit: number): string {
   return ALPHABET.charAt(digit);
 }
 
-/** The instant in an id, in milliseconds since the epoch. Give it a valid ULID only. */
-export function ulidTimeMs(ulid: string): number {
-  let ms = 0;
-  for (const character of ulid.slice(0, TIME_CHARACTERS)) ms = ms * 32 + ALPHABET.indexOf(character);
-  return ms;
-}
-
 function requireUlid(text: string, field: string): void {
   if (isUlid(text)) return;
   const shown = text.length > 40 ? `${text.slice(0, 40)}…` : text;
