@@ -10,7 +10,10 @@ import type { RunLog } from './run-logs.ts';
 
 /** Logs written at a time. Node's thread pool has four threads; twice as many keep it busy between two syncs. */
 const WORKERS = 8;
-/** One batch: a quarter of a stream's window, so that the sender goes on while it is written, and fewer pieces than one writev takes (IOV_MAX is 1,024). */
+/**
+ * One batch: a quarter of a stream's window, so that the sender goes on while it is written, and fewer pieces than one
+ * writev takes (IOV_MAX is 1,024).
+ */
 const BATCH_BYTES = 1024 * 1024;
 const BATCH_PIECES = 1_000;
 /** A full disk is looked at again each second; it may heal at any time. */
