@@ -34,6 +34,8 @@ import { makeWorkDirectory, type WorkDirectory } from './work-directory.ts';
 const ONLY_RUN = 1;
 /** A run shorter than this is reported once, with its end: "running" would tell nobody anything. */
 const RUNNING_REPORT_DELAY_MS = 20;
+/** A disk that is full now may have room soon; a file that cannot be made costs next to nothing to try. */
+const CLAIM_AGAIN_MS = 1_000;
 /** Grace where the spec names none, as the contract says. */
 const DEFAULT_GRACE_MS = 10_000;
 
@@ -81,6 +83,15 @@ export class JobRunner {
 
   /** A fresh attempt, from the ledger to its result. Rejects with the signal's reason when the agent ends meanwhile. */
   async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#start(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      await this.#startFailed(AppError.from(error), signal);
+    }
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
     // Beside the ledger's write and not after it: an empty directory does no harm, and each wait is a part of every start.
     const work = this.#makeWork();
     const refused = await this.#recordStart();
@@ -96,6 +107,30 @@ export class JobRunner {
         return this.#goOn(started.observation, signal);
       case 'started':
         return this.#watch(started.pid, started.startedAtMs, signal);
+    }
+  }
+
+  /** An attempt that nobody drives any more would never end, whoever cancels it: it is settled by its claim. */
+  async #startFailed(error: AppError, signal: AbortSignal): Promise<void> {
+    const { supervisor, logger } = this.#deps;
+    logger.error({ attempt: this.attemptId, reason: errorChain(error) }, 'an attempt could not be started');
+    if ((await this.#claimNeverAtLast(signal)) === 'started') {
+      return this.#goOn(await supervisor.observe(this.key), signal);
+    }
+    const reason = error.code === 'invalid_argument' ? NotRunReason.INVALID_SPEC : NotRunReason.SPAWN_ERROR;
+    return this.#notRun({ reason, message: `it could not be started: ${error.message}` });
+  }
+
+  /** Claims "never" as soon as the disk takes it: without the claim nobody may say that it never runs. */
+  async #claimNeverAtLast(signal: AbortSignal): Promise<'never' | 'started'> {
+    const { supervisor, clock, logger } = this.#deps;
+    for (;;) {
+      try {
+        return await supervisor.claimNever(this.key);
+      } catch (error) {
+        logger.error({ attempt: this.attemptId, reason: errorChain(error) }, 'cannot write a claim; trying again');
+        await clock.sleep(CLAIM_AGAIN_MS, signal);
+      }
     }
   }
 
