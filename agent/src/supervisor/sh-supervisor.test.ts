@@ -1,11 +1,14 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { systemClock } from '@muster/common/clock/clock';
+import { AppError } from '@muster/common/errors/app-error';
 import { captureLogs } from '@muster/testing/capture-logs';
 import { eventually } from '@muster/testing/eventually';
+import { ManualClock } from '@muster/testing/manual-clock';
 import { tempDir } from '@muster/testing/temp-dir';
-import { runFileName } from './run-files.ts';
-import { openShSupervisor, type ShSupervisor, type ShSupervisorOptions } from './sh-supervisor.ts';
+import { openNoticePipe } from './notice-pipe.ts';
+import { RunFiles, runFileName } from './run-files.ts';
+import { openShSupervisor, ShSupervisor, type ShSupervisorOptions } from './sh-supervisor.ts';
 import { stopTree } from './stop-tree.ts';
 import type { LaunchSpec, RunKey } from './supervisor.ts';
 import { describeSupervisor } from './supervisor-conformance.fixture.ts';
@@ -36,7 +39,35 @@ const specOf = (script: string, key: RunKey = freshKey()): LaunchSpec => ({
   stopSignal: 'SIGTERM',
 });
 
+/** The files on a disk that takes no further line. */
+class FullDiskFiles extends RunFiles {
+  override appendTo(): void {
+    throw new AppError('resource_exhausted', 'no space left on device');
+  }
+}
+
 describe('the shell supervisor', () => {
+  it('goes on watching a run and ends it where its record cannot be written', async () => {
+    await using dir = await tempDir();
+    const clock = new ManualClock();
+    const files = new FullDiskFiles(dir.join('runs'));
+    const pipe = await openNoticePipe(dir.join('runs', '.notices'));
+    const options = { directory: dir.join('runs'), clock, logger: captureLogs().logger };
+    await using supervisor = new ShSupervisor(options, files, pipe);
+    const spec = specOf('sleep 30');
+    expect(await supervisor.start(spec, never)).toMatchObject({ kind: 'started' });
+    try {
+      // The first memory sample is taken by a timer: what it throws would end the agent.
+      await clock.advance(50);
+      expect(await supervisor.signalTree(spec.key, 'SIGKILL')).toBeGreaterThan(0);
+      expect(await supervisor.ended(spec.key, never)).toMatchObject({ end: { kind: 'signaled', number: 9 } });
+    } finally {
+      await stopTree({ supervisor, clock: systemClock }, spec.key, { signal: 'SIGKILL', graceMs: 0 }, never).catch(
+        () => undefined,
+      );
+    }
+  });
+
   it('starts another shell when its own was killed, and no run is hurt', async () => {
     await using dir = await tempDir();
     await using supervisor = await openOn(dir.join('runs'));

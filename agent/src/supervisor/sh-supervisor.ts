@@ -5,7 +5,7 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '@muster/common/clock/clock';
-import { AppError } from '@muster/common/errors/app-error';
+import { AppError, errorChain } from '@muster/common/errors/app-error';
 import type { Logger } from '@muster/common/logging/logger';
 import { launchLine, requireLaunchable } from './launch-words.ts';
 import { MemorySampler } from './memory-sampler.ts';
@@ -65,6 +65,7 @@ export async function openShSupervisor(options: ShSupervisorOptions): Promise<Sh
 /** The plain supervisor. Disposing ends the zygote and the watching; the runs live on. */
 export class ShSupervisor implements Supervisor, AsyncDisposable {
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #files: RunFiles;
   readonly #bootId: string;
   readonly #envPath: string;
@@ -79,6 +80,7 @@ export class ShSupervisor implements Supervisor, AsyncDisposable {
   /** Use `openShSupervisor`. */
   constructor(options: ShSupervisorOptions, files: RunFiles, pipe: NoticePipe) {
     this.#clock = options.clock;
+    this.#logger = options.logger;
     this.#files = files;
     this.#bootId = options.bootId ?? readBootId();
     this.#envPath = findProgram('env') ?? '/usr/bin/env';
@@ -86,7 +88,7 @@ export class ShSupervisor implements Supervisor, AsyncDisposable {
     this.#sampler = new MemorySampler({
       clock: options.clock,
       pageSizeBytes: this.#pageSizeBytes,
-      record: (id, bytes) => files.appendTo(id, `memory ${bytes}`),
+      record: (id, bytes) => this.#note(id, `memory ${bytes}`),
     });
     const settings = {
       directory: options.directory,
@@ -147,7 +149,7 @@ export class ShSupervisor implements Supervisor, AsyncDisposable {
       const fresh = found?.tree.filter((stat) => taken.get(stat.pid) !== stat.startTicks) ?? [];
       if (found === undefined || fresh.length === 0) break;
       // Written first: should we die in between, a signal too many is on record, and not one too few.
-      if (!found.record.signalsSent.includes(signal)) this.#files.appendTo(runFileName(key), `signal ${signal}`);
+      if (!found.record.signalsSent.includes(signal)) this.#note(runFileName(key), `signal ${signal}`);
       for (const stat of signalAll(fresh, signal)) taken.set(stat.pid, stat.startTicks);
     }
     return taken.size;
@@ -207,6 +209,15 @@ export class ShSupervisor implements Supervisor, AsyncDisposable {
     if (!this.#claimedNever(key)) return this.#resultOf(key, { kind: 'unclear', denied: false, resent: true });
     const detail = 'the shell that starts runs did not answer; the machine may be out of processes or memory';
     return { kind: 'not_run', reason: 'spawn_error', detail };
+  }
+
+  /** Adds to a run's record. Where the disk does not take it the run goes on being watched, and can still be ended. */
+  #note(id: string, line: string): void {
+    try {
+      this.#files.appendTo(id, line);
+    } catch (error) {
+      this.#logger.error({ run: id, line, reason: errorChain(error) }, "a run's record could not be written");
+    }
   }
 
   #claimedNever(key: RunKey): boolean {
