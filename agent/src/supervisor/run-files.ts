@@ -13,6 +13,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -46,6 +47,9 @@ export function runFileName(key: RunKey): string {
 
 /** Append, but do not create: a record that is gone stays gone. */
 const APPEND_EXISTING = constants.O_WRONLY | constants.O_APPEND;
+
+/** A shell's message is one or two lines with a path in each; longer ones are cut in what people read. */
+const ERROR_TEXT_BYTES = 400;
 
 const RUN_FILE = /^([0-9a-z]{26})-([1-9][0-9]*)(\.out|\.err)?$/;
 
@@ -118,8 +122,8 @@ export class RunFiles {
   /** Reads the beginning of a run's standard error, for a shell's own message about a failed exec. */
   readErrorText(key: RunKey): string {
     try {
-      // Only asked for runs that never came to be: the file holds one line of the shell's.
-      return readFileSync(this.outputPath(key, 'stderr'), 'utf8').slice(0, 400).trim();
+      // Also asked for programs that exit with 126 or 127 by themselves, whatever they have printed: never the whole file.
+      return readHead(this.outputPath(key, 'stderr'), ERROR_TEXT_BYTES).trim();
     } catch {
       return '';
     }
@@ -149,6 +153,16 @@ export class RunFiles {
       keys.push({ attemptId: asAttemptId(attempt), run: Number(run) });
     }
     return keys;
+  }
+}
+
+function readHead(path: string, mostBytes: number): string {
+  const file = openSync(path, 'r');
+  try {
+    const head = Buffer.alloc(mostBytes);
+    return head.toString('utf8', 0, readSync(file, head, 0, mostBytes, 0));
+  } finally {
+    closeSync(file);
   }
 }
 
