@@ -108,7 +108,6 @@ class Session implements FrameHandlers, Disposable {
     const end = await this.#decided.promise;
     signal.removeEventListener('abort', onAbort);
     this.#deps.work.sessionEnded();
-    await Promise.all(this.#loops);
     await this.#farewell(end, reading);
     return end;
   }
@@ -350,13 +349,17 @@ class Session implements FrameHandlers, Disposable {
     this.#outbox.answer({ case: 'unsupported', value: create(UnsupportedSchema, { sequence }) });
   }
 
-  /** Says goodbye where that is ours to say, half-closes, and reads until the other side has closed too. */
+  /**
+   * Waits for the loops, says goodbye where that is ours to say, half-closes, and reads until the other side has closed
+   * too. The time limit is over all of it: the writer may wait for another side that takes nothing any more.
+   */
   async #farewell(end: SessionEnd, reading: Promise<void>): Promise<void> {
     using limit = withDeadline(this.#deps.clock, FAREWELL_MS, new AbortController().signal);
     const giveUp = (): void => this.#channel.abort(new AppError('cancelled', 'the session is over'));
+    limit.signal.addEventListener('abort', giveUp, { once: true });
     if (end.kind === 'broken') giveUp();
-    else {
-      limit.signal.addEventListener('abort', giveUp, { once: true });
+    await Promise.all(this.#loops);
+    if (end.kind !== 'broken') {
       await this.#sayGoodbye(end);
       this.#channel.close();
     }
