@@ -248,6 +248,7 @@ function failingWhere(jobs: JobStore, failing: ReadonlySet<keyof JobStore>): Job
     endQueuedTask: (...given) => (failing.has('endQueuedTask') ? full() : jobs.endQueuedTask(...given)),
     failQueuedTask: (...given) => (failing.has('failQueuedTask') ? full() : jobs.failQueuedTask(...given)),
     allowStart: (...given) => (failing.has('allowStart') ? full() : jobs.allowStart(...given)),
+    completeLog: (...given) => (failing.has('completeLog') ? full() : jobs.completeLog(...given)),
   };
 }
 

@@ -256,6 +256,24 @@ describe('a session that comes back', () => {
   });
 });
 
+describe('a log that is settled', () => {
+  it('is stored once that is possible again, and the node may forget the attempt', async () => {
+    const a = new RecordedSession(nodeA);
+    await world.connect(a);
+    const { job, attemptId } = await started(a);
+    await world.port.reported(a, report(attemptId, nodeA, exitedZero));
+    world.failing.add('completeLog');
+    await expect(settleLog(world.dispatch, attemptId, noTallies)).rejects.toThrow('the disk is full');
+    await world.clock.advance(60_000);
+    expect(a.forgotten).toEqual([]);
+    world.failing.clear();
+    await world.clock.advance(60_000);
+    await world.settle();
+    expect((await world.job(job.id)).tasks[0]?.attempts).toMatchObject([{ logComplete: true }]);
+    expect(a.forgotten).toEqual([attemptId]);
+  });
+});
+
 describe('a status', () => {
   it('ends job and task, is acknowledged, and frees the node', async () => {
     const a = new RecordedSession(nodeA, { maxAttempts: 1 });

@@ -49,13 +49,22 @@ export function lengthsOf(streams: readonly StreamTally[]): StatusReport['stream
   );
 }
 
-/** A log is settled: that is stored, and then the node may forget the attempt. */
+/** How long until the end of a log is stored again that could not be: a full disk may heal at any time. */
+const SETTLE_AGAIN_MS = 10_000;
+
+/** A log is settled: that is stored, and then the node may forget the attempt. Where it can not be stored it is tried again by itself. */
 export async function settleLog(
   dispatch: Dispatch,
   attemptId: AttemptId,
   tallies: readonly StreamTally[],
 ): Promise<void> {
-  const result = await dispatch.store.completeLog(attemptId, tallies);
+  const result = await dispatch.store.completeLog(attemptId, tallies).catch((thrown: unknown) => {
+    // The logs say it once, and the node has said all it has to: nobody else would come back to it.
+    dispatch.clock.schedule(SETTLE_AGAIN_MS, () =>
+      dispatch.background('settle a log', settleLog(dispatch, attemptId, tallies)),
+    );
+    throw thrown;
+  });
   if (result.kind === 'unknown') return;
   dispatch.book.settle(attemptId);
   dispatch.sessions.get(result.attempt.nodeId)?.forget([attemptId]);
