@@ -33,6 +33,8 @@ const MOST_ATTEMPTS = 100_000;
 const MOST_LABELS = 256;
 const LONGEST_LABEL = 256;
 const LONGEST_TEXT = 256;
+/** Lengths of streams in one status: a batch attempt has two. Each is looked up among the others. */
+const MOST_LENGTHS = 256;
 /** Longest text of what is being prepared. */
 const LONGEST_PHASE = 500;
 /** Accelerators of one machine, and file systems and interpreters, as fingerprint.proto bounds them. */
@@ -103,6 +105,8 @@ function checkLabels(labels: Readonly<Record<string, string>>): Readonly<Record<
 
 /** Reads where an attempt stands. `atMs`: when it came, by our clock; stands in where the node names no time. */
 export function parseAttemptStatus(status: AttemptStatus, nodeId: NodeId, atMs: number): StatusReport {
+  const count = status.streamLengths.length;
+  if (count > MOST_LENGTHS) throw invalid('attempt_status.stream_lengths', `${count} entries; ${MOST_LENGTHS} at most`);
   return {
     attemptId: asAttemptId(status.attemptId, 'attempt_status.attempt_id'),
     nodeId,

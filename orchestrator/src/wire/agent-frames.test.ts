@@ -74,6 +74,14 @@ describe('attempt_status', () => {
         streamLengths: [{ run: 1, lengthBytes: 5n }],
       },
     ],
+    [
+      'attempt_status.stream_lengths',
+      {
+        state: AttemptState.ENDED,
+        outcome: { outcome: { case: 'ended', value: { how: { case: 'exited', value: {} } } } },
+        streamLengths: Array.from({ length: 257 }, (_, run) => ({ run: run + 1, stream: OutputStream.STDOUT })),
+      },
+    ],
   ])('names %s when that is not as it must be', (field, part) => {
     const status = create(AttemptStatusSchema, { attemptId: ATTEMPT, ...part });
     expect(fieldOf(() => parseAttemptStatus(status, NODE, NOW_MS))).toBe(field);
