@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Brings what the tests want on a bare Debian machine: sshd, make, certificates, grpcurl, a Docker engine. Prints, as shell lines for the
-# caller to eval, the PATH to use and MUSTER_CI_WITHOUT: the tools that this machine cannot have, whose tests are then
-# skipped in spite of CI=true. All other output goes to stderr.
+# Brings what the tests want on a Debian machine that has Node, npm, git and make: ssh and sshd, curl, setsid, grpcurl, a
+# Docker engine. Prints, as shell lines for the caller to eval, the PATH to use and MUSTER_CI_WITHOUT: the tools that this
+# machine cannot have, whose tests are then skipped in spite of CI=true. All other output goes to stderr.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 grpcurl_version=v1.9.3
