@@ -220,4 +220,27 @@ describe('an intake whose disk fails', () => {
     await eventually(() => acked('stdout') === 3_000);
     expect(textOf(await all(world.read())).data.equals(Buffer.from(bytesOf(0, 3_000)))).toBe(true);
   });
+
+  it('stores other logs while some can not be stored', async () => {
+    await using dir = await tempDir();
+    await using files = new FileLogStore(nodeDisk, dir.path);
+    const store: LogStore = {
+      recover: (key) => files.recover(key),
+      records: (key, from, most) => files.records(key, from, most),
+      read: (key, stream, startBytes, lengthBytes) => files.read(key, stream, startBytes, lengthBytes),
+      runs: (id) => files.runs(id),
+      remove: (id) => files.remove(id),
+      append: (key, extent, pieces) =>
+        key.attemptId === ATTEMPT
+          ? Promise.reject(new AppError('internal', 'cannot write: EFBIG'))
+          : files.append(key, extent, pieces),
+    };
+    await using world = await intakeIn(dir.path, { store });
+    const { session, acks } = sessionOf(NODE);
+    for (let run = 1; run <= 8; run += 1) await world.intake.chunk(session, chunk(0, 10, { run }));
+    await eventually(() => world.logs.text().includes('cannot store output'));
+    await world.intake.chunk(session, chunk(0, 10, { attemptId: OTHER }));
+    await eventually(() => acks.length > 0);
+    expect(acks).toMatchObject([{ attemptId: OTHER, nextOffsetBytes: 10 }]);
+  });
 });

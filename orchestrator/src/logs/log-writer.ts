@@ -34,6 +34,8 @@ export class LogWriter {
   readonly #stop = new AbortController();
   readonly #ready: RunLog[] = [];
   readonly #workers = new Set<Promise<void>>();
+  /** How often in a row each log could not be stored. */
+  readonly #failures = new Map<RunLog, number>();
 
   constructor(deps: LogWriterDeps) {
     this.#deps = deps;
@@ -63,28 +65,41 @@ export class LogWriter {
     // Other turns of the event loop first: what comes in this one then shares the batch.
     await Promise.resolve();
     for (let log = this.#ready.shift(); log !== undefined; log = this.#ready.shift()) {
-      await this.#writeBatch(log);
-      log.busy = false;
-      this.wake(log);
+      if (await this.#writeBatch(log)) this.#next(log);
+      else this.#later(log);
     }
   }
 
-  async #writeBatch(log: RunLog): Promise<void> {
+  #next(log: RunLog): void {
+    log.busy = false;
+    this.wake(log);
+  }
+
+  /** A log that can not be stored keeps no worker while it waits: the fault may be its own. */
+  #later(log: RunLog): void {
+    this.#deps.clock.schedule(RETRY_MS, () => this.#next(log));
+  }
+
+  /** False: it could not be stored, and waits again. */
+  async #writeBatch(log: RunLog): Promise<boolean> {
+    if (this.#stop.signal.aborted) return false;
     const batch = takeBatch(log.pending);
-    for (let failures = 0; !this.#stop.signal.aborted; failures += 1) {
-      try {
-        log.extent = await this.#deps.store.append(log.key, log.extent, batch);
-        this.#deps.onDurable(log, batch);
-        return;
-      } catch (error) {
-        this.#report(log, failures, error);
-        await this.#deps.clock.sleep(RETRY_MS, this.#stop.signal).catch(() => undefined);
-      }
+    try {
+      log.extent = await this.#deps.store.append(log.key, log.extent, batch);
+    } catch (error) {
+      log.pending.unshift(...batch);
+      this.#report(log, error);
+      return false;
     }
+    this.#failures.delete(log);
+    this.#deps.onDurable(log, batch);
+    return true;
   }
 
   /** The first failure, and then one a minute: a full disk must be seen, and not be filled by its own log. */
-  #report(log: RunLog, failures: number, error: unknown): void {
+  #report(log: RunLog, error: unknown): void {
+    const failures = this.#failures.get(log) ?? 0;
+    this.#failures.set(log, failures + 1);
     if (failures % 60 !== 0) return;
     this.#deps.logger.error({ ...log.key, reason: errorChain(error) }, 'cannot store output; it waits on its node');
   }
