@@ -22,6 +22,7 @@ import type { AgentConfig } from './config/agent-config.ts';
 import type { Probe } from './fingerprint/probe.ts';
 import { writeNodeRecord } from './identity/node-record.ts';
 import type { DriverPort } from './jobs/attempt-ports.ts';
+import type { AgentWorld } from './world.ts';
 
 const ids = makeIds(systemClock, systemRandom);
 
@@ -117,15 +118,14 @@ export async function testWorld(): Promise<TestWorld> {
   };
 }
 
-async function startAgent(
+/** What an agent is made of, on this state directory. */
+export function agentParts(
   path: string,
-  options: WorldOptions & { readonly stateDir?: string; readonly addresses?: readonly string[] },
-): Promise<TestAgent> {
+  options: WorldOptions & { readonly addresses?: readonly string[] } = {},
+): { readonly config: AgentConfig; readonly world: AgentWorld; readonly logs: CapturedLogs } {
   const logs = captureLogs('agent');
-  const ending = new AbortController();
-  const stack = new AsyncDisposableStack();
   const config: AgentConfig = {
-    stateDir: options.stateDir ?? path,
+    stateDir: path,
     joinToken: undefined,
     orchestratorAddresses: options.addresses ?? [],
     name: undefined,
@@ -136,7 +136,7 @@ async function startAgent(
     logPretty: false,
     environment: { PATH: process.env['PATH'], MUSTER_AGENT_JOIN_TOKEN: 'hidden' },
   };
-  const world = {
+  const world: AgentWorld = {
     clock: systemClock,
     random: systemRandom,
     disk: options.disk ?? nodeDisk,
@@ -154,6 +154,16 @@ async function startAgent(
       },
     },
   };
+  return { config, world, logs };
+}
+
+async function startAgent(
+  path: string,
+  options: WorldOptions & { readonly stateDir?: string; readonly addresses?: readonly string[] },
+): Promise<TestAgent> {
+  const ending = new AbortController();
+  const stack = new AsyncDisposableStack();
+  const { config, world, logs } = agentParts(options.stateDir ?? path, options);
   const agent = await composeAgent(config, world, stack, ending.signal).catch(async (error: unknown) => {
     await stack.disposeAsync();
     throw error;

@@ -1,6 +1,7 @@
 /** Builds the agent: the one place where its parts meet. What is opened here is closed in reverse by the stack. */
 import { defaultBackoff, makeBackoff } from '@muster/common/backoff/backoff';
 import { lockDirectory } from '@muster/common/disk/directory-lock';
+import { AppError } from '@muster/common/errors/app-error';
 import { makeIds } from '@muster/common/ids/ids';
 import { type Loop, runLoops } from '@muster/common/lifecycle/run-loops';
 import { Latest } from '@muster/common/queue/latest';
@@ -84,12 +85,30 @@ async function run(
   found: ProbeResults,
   signal: AbortSignal,
 ): Promise<void> {
+  // Also where a loop has failed: an activity that waits for a run would keep a process alive that does nothing more.
+  const over = new AbortController();
+  const tasks = new TaskSet(world.logger, AbortSignal.any([signal, over.signal]));
+  try {
+    await runWith(config, world, opened, found, tasks, signal);
+  } finally {
+    over.abort(new AppError('cancelled', 'the agent ends'));
+    await tasks.settled();
+  }
+}
+
+async function runWith(
+  config: AgentConfig,
+  world: AgentWorld,
+  opened: Opened,
+  found: ProbeResults,
+  tasks: TaskSet,
+  signal: AbortSignal,
+): Promise<void> {
   const fingerprint = new Latest<Fingerprint>(fingerprintOf(found));
   const { clock, disk, logger, random } = world;
   const { state, identity, ledger, supervisor } = opened;
   const outputs = new RunOutputs(clock, (key, stream) => supervisor.outputPath(key, stream));
   const statuses = new StatusOutbox();
-  const tasks = new TaskSet(logger, signal);
   const attempts = new HeldAttempts({
     ...world,
     ledger,
