@@ -154,6 +154,24 @@ describe('muster run with one task', () => {
     await again;
   });
 
+  it('waits for a reader of its output that stands still, and leaves nothing out', async () => {
+    const clock = new ManualClock();
+    const { context } = await setUp(ending([exited(0)], [data('abc'), data('def', 3), end()]), { clock });
+    const reading = Promise.withResolvers<void>();
+    context.stdout.standstill = reading.promise;
+    const running = runProgram(['run', '--', 'x'], context);
+    await eventually(() => context.stdout.text === 'abc' && clock.waiting === 1);
+    for (let time = 0; time < 3; time += 1) {
+      await clock.advance(QUIET_OUTPUT_MS);
+      await clock.waitUntilSleepers(1);
+    }
+    context.stdout.standstill = undefined;
+    reading.resolve();
+    expect(await running).toBe(0);
+    expect(context.stdout.text).toBe('abcdef');
+    expect(context.stderr.text).toBe('');
+  });
+
   it('ends quietly when nobody reads its output any more', async () => {
     const { context } = await setUp(ending([exited(0)], [data('x'), end()]));
     context.stdout.isClosed = true;

@@ -13,6 +13,8 @@ export class KeptOutput implements Output {
   readonly hasColors: boolean;
   /** True: its reader is gone. */
   isClosed = false;
+  /** Resolves when its reader reads on; undefined: it reads. */
+  standstill: Promise<void> | undefined;
   readonly #chunks: Uint8Array[] = [];
 
   constructor(isTerminal: boolean, hasColors = false) {
@@ -31,6 +33,7 @@ export class KeptOutput implements Output {
   async write(bytes: Uint8Array | string): Promise<void> {
     if (this.isClosed) throw new OutputClosed();
     this.#chunks.push(Buffer.from(bytes));
+    await this.standstill;
   }
 }
 

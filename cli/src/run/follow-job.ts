@@ -91,13 +91,14 @@ async function watchAndCopy(deps: FollowDeps, jobId: string, signal: AbortSignal
     ending.abort(error);
     throw error;
   };
-  const copying = copyLogs({ ...deps, positions }, { jobId, follow: true }, both).catch(endsBoth);
+  const sink = observedSink(deps.sink);
+  const copying = copyLogs({ ...deps, sink, positions }, { jobId, follow: true }, both).catch(endsBoth);
   const watching = watchUntilEnded(deps, jobId, narrator.see, both).catch(endsBoth);
   // Both are waited for before anything is thrown, so that nothing of them lives on.
   const settled = Promise.allSettled([copying, watching]);
   try {
     const job = await watching;
-    const isComplete = await outputEnded(deps.clock, copying, positions, both);
+    const isComplete = await outputEnded(deps.clock, copying, positions, sink, both);
     if (isComplete) return { kind: 'ended', job: await newest(deps, jobId, job, signal), missing: missing(positions) };
     return { kind: 'ended', job, missing: [...missing(positions), ...unread(positions, job)] };
   } finally {
@@ -106,11 +107,32 @@ async function watchAndCopy(deps: FollowDeps, jobId: string, signal: AbortSignal
   }
 }
 
-/** Waits for the end of the output as long as it moves; false: it stood still. */
+/** The sink, and whether it waits for whoever reads our output. */
+function observedSink(inner: LogSink): LogSink & { readonly isWriting: boolean } {
+  let writes = 0;
+  return {
+    ...inner,
+    get isWriting() {
+      return writes > 0;
+    },
+    async write(source, stream, bytes) {
+      writes += 1;
+      await inner.write(source, stream, bytes).finally(() => {
+        writes -= 1;
+      });
+    },
+  };
+}
+
+/**
+ * Waits for the end of the output as long as it moves; false: it stood still. Output that waits for our own reader (a
+ * pager, a stopped terminal) does not stand still: nothing of it may be left out.
+ */
 async function outputEnded(
   clock: Clock,
   copying: Promise<void>,
   positions: LogPositions,
+  sink: { readonly isWriting: boolean },
   signal: AbortSignal,
 ): Promise<boolean> {
   const done = copying.then(() => true);
@@ -126,7 +148,7 @@ async function outputEnded(
       pause.abort();
       await quiet.catch(() => {});
     }
-    if (positions.progress === before) return false;
+    if (positions.progress === before && !sink.isWriting) return false;
   }
 }
 
