@@ -3,7 +3,7 @@
  * session (P17); everything else is in the ledger and ends by `stop` and `forget` alone (P16).
  */
 import { create, fromBinary } from '@bufbuild/protobuf';
-import { errorChain } from '@muster/common/errors/app-error';
+import { AppError, errorChain } from '@muster/common/errors/app-error';
 import { type AttemptId, asAttemptId } from '@muster/common/ids/ids';
 import {
   type Assignment,
@@ -95,7 +95,12 @@ export class HeldAttempts implements WorkPort {
     tasks.run(`adopt ${attemptId}`, async (signal) => {
       const adopting = runner.adopt(observation, bootId, signal);
       if (observation.kind === 'running') adopted.resolve();
-      await adopting.finally(() => adopted.resolve());
+      await adopting
+        .finally(() => adopted.resolve())
+        .catch((error: unknown) => {
+          signal.throwIfAborted();
+          return runner.goOnAfter(AppError.from(error), signal);
+        });
     });
     await adopted.promise;
   }

@@ -34,8 +34,8 @@ import { makeWorkDirectory, type WorkDirectory } from './work-directory.ts';
 const ONLY_RUN = 1;
 /** A run shorter than this is reported once, with its end: "running" would tell nobody anything. */
 const RUNNING_REPORT_DELAY_MS = 20;
-/** A disk that is full now may have room soon; a file that cannot be made costs next to nothing to try. */
-const CLAIM_AGAIN_MS = 1_000;
+/** A disk that is full now may have room soon; a file that cannot be made or read costs next to nothing to try. */
+const GO_ON_AGAIN_MS = 1_000;
 /** Grace where the spec names none, as the contract says. */
 const DEFAULT_GRACE_MS = 10_000;
 
@@ -87,7 +87,7 @@ export class JobRunner {
       await this.#start(signal);
     } catch (error) {
       signal.throwIfAborted();
-      await this.#startFailed(AppError.from(error), signal);
+      await this.goOnAfter(AppError.from(error), signal);
     }
   }
 
@@ -110,26 +110,24 @@ export class JobRunner {
     }
   }
 
-  /** An attempt that nobody drives any more would never end, whoever cancels it: it is settled by its claim. */
-  async #startFailed(error: AppError, signal: AbortSignal): Promise<void> {
-    const { supervisor, logger } = this.#deps;
-    logger.error({ attempt: this.attemptId, reason: errorChain(error) }, 'an attempt could not be started');
-    if ((await this.#claimNeverAtLast(signal)) === 'started') {
-      return this.#goOn(await supervisor.observe(this.key), signal);
-    }
-    const reason = error.code === 'invalid_argument' ? NotRunReason.INVALID_SPEC : NotRunReason.SPAWN_ERROR;
-    return this.#notRun({ reason, message: `it could not be started: ${error.message}` });
-  }
-
-  /** Claims "never" as soon as the disk takes it: without the claim nobody may say that it never runs. */
-  async #claimNeverAtLast(signal: AbortSignal): Promise<'never' | 'started'> {
-    const { supervisor, clock, logger } = this.#deps;
-    for (;;) {
+  /**
+   * Goes on after a failure of `run` or `adopt`: an attempt that nobody drives any more would never end, whoever cancels
+   * it. Its claim says what became of it; where the disk or the system does not let that be known now, it is tried again.
+   */
+  async goOnAfter(failure: AppError, signal: AbortSignal): Promise<void> {
+    const { supervisor, logger, clock } = this.#deps;
+    const invalid = failure.code === 'invalid_argument';
+    const reason = invalid ? NotRunReason.INVALID_SPEC : NotRunReason.SPAWN_ERROR;
+    for (let last: unknown = failure; ; await clock.sleep(GO_ON_AGAIN_MS, signal)) {
+      logger.error({ attempt: this.attemptId, reason: errorChain(last) }, 'an attempt met a failure; going on');
       try {
-        return await supervisor.claimNever(this.key);
+        if ((await supervisor.claimNever(this.key)) === 'started') {
+          return await this.#goOn(await supervisor.observe(this.key), signal);
+        }
+        return await this.#notRun({ reason, message: `it could not be started: ${failure.message}` });
       } catch (error) {
-        logger.error({ attempt: this.attemptId, reason: errorChain(error) }, 'cannot write a claim; trying again');
-        await clock.sleep(CLAIM_AGAIN_MS, signal);
+        signal.throwIfAborted();
+        last = error;
       }
     }
   }
