@@ -97,7 +97,9 @@ export class LiveSession implements RegisteredSession {
     const { nodes, work, registry } = this.#deps;
     try {
       registry.claim(this, (nodeId, reason) => nodes.quarantine(nodeId, reason));
-      await nodes.hello(this, hello.report);
+      const { end } = await nodes.hello(this, hello.report);
+      // Its certificate was good when the stream began, which may be a while ago.
+      if (end !== undefined) throw new AppError('unauthenticated', `the node was ${end}; enroll this machine anew`);
       if (this.#state.kind !== 'opening') return;
       const reconciliation = await work.opened(this, hello.report);
       if (this.#state.kind !== 'opening') return;

@@ -6,7 +6,7 @@ import { FingerprintSchema } from '@muster/gen/muster/node/v1/fingerprint_pb';
 import { captureLogs } from '@muster/testing/capture-logs';
 import { eventually } from '@muster/testing/eventually';
 import { ManualClock } from '@muster/testing/manual-clock';
-import { RawAgent } from '@muster/testing/raw-agent';
+import { helloMessage, RawAgent } from '@muster/testing/raw-agent';
 import { runLivenessLoop } from './liveness-loop.ts';
 import { NodeDirectory } from './node-directory.ts';
 import { SessionRegistry } from './session-registry.ts';
@@ -153,6 +153,34 @@ describe('nodes and their sessions', () => {
     await using agent = await RawAgent.welcomed(await world.enroll('web-1'));
     const record = world.directory.view('web-1')?.record;
     if (record !== undefined) world.directory.learn({ ...record, end: 'removed' });
+    await agent.next('goodbye');
+    expect(await agent.over).toBeUndefined();
+  });
+
+  it('a node that is replaced while it says hello gets no session', async () => {
+    await using world = await sessionWorld();
+    const node = await world.enroll('web-1');
+    const recordHello = world.store.recordHello.bind(world.store);
+    world.store.recordHello = (facts) => {
+      const record = world.store.records.get(node.nodeId);
+      if (record !== undefined) world.store.records.set(node.nodeId, { ...record, end: 'replaced' });
+      return recordHello(facts);
+    };
+    await using agent = RawAgent.connect(node);
+    await agent.send(helloMessage());
+    expect((await agent.over)?.code).toBe('unauthenticated');
+    expect(world.registry.size).toBe(0);
+  });
+
+  it('a node that is replaced after its hello and before its welcome is told goodbye', async () => {
+    await using world = await sessionWorld();
+    const node = await world.enroll('web-1');
+    world.ports.whileOpening = async () => {
+      const record = world.directory.view('web-1')?.record;
+      if (record !== undefined) world.directory.learn({ ...record, end: 'replaced' });
+    };
+    await using agent = RawAgent.connect(node);
+    await agent.send(helloMessage());
     await agent.next('goodbye');
     expect(await agent.over).toBeUndefined();
   });

@@ -204,6 +204,11 @@ export class NodeDirectory implements NodePort {
   established(session: AgentSession): void {
     const entry = this.#entries.get(session.nodeId);
     if (entry === undefined) return;
+    // Who ended the node did not see this session yet.
+    if (entry.record.end !== undefined) {
+      session.end('revoked', `the node was ${entry.record.end}`);
+      return;
+    }
     entry.session = session;
     this.heard(session);
     this.changes.notify(session.nodeId);
