@@ -46,19 +46,21 @@ export const runCommand: RunCommand = (command, signal) =>
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
-    const output = gather(child.stdout);
-    const errorOutput = gather(child.stderr);
     const onAbort = (): void => {
       killGroup(child);
       child.stdout.destroy();
       child.stderr.destroy();
       reject(signal.reason);
     };
-    signal.addEventListener('abort', onAbort, { once: true });
+    // Before anything else: a child that was not started for want of file descriptors has no streams either.
     child.once('error', (error) => {
       signal.removeEventListener('abort', onAbort);
       reject(new AppError('unavailable', `cannot run ${command.path}: ${error.message}`, { cause: error }));
     });
+    if (child.pid === undefined) return;
+    const output = gather(child.stdout);
+    const errorOutput = gather(child.stderr);
+    signal.addEventListener('abort', onAbort, { once: true });
     child.once('close', (exitCode) => {
       signal.removeEventListener('abort', onAbort);
       resolve({ ...(exitCode === null ? {} : { exitCode }), output: output(), errorOutput: errorOutput() });

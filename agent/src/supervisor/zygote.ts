@@ -61,18 +61,20 @@ export async function startZygote(shell: ShellCommand, settings: ZygoteSettings)
 
 function watchDeath(child: ChildProcessByStdio<Writable, null, Readable>): Promise<string> {
   let said = '';
+  const { promise, resolve } = Promise.withResolvers<string>();
+  child.once('error', (error) => resolve(error.message));
+  // A shell that was not started for want of file descriptors has no streams either.
+  if (child.pid === undefined) return promise;
   child.stderr.setEncoding('utf8');
   child.stderr.on('data', (text: string) => {
     said = (said + text).slice(-KEPT_ERROR_CHARACTERS);
   });
-  return new Promise((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('exit', (code, signal) => {
-      // Keepers may hold the other end for a moment; nothing more is read.
-      child.stderr.destroy();
-      resolve(`${signal ?? `exit code ${code}`}${said === '' ? '' : `: ${said.trim()}`}`);
-    });
+  child.once('exit', (code, signal) => {
+    // Keepers may hold the other end for a moment; nothing more is read.
+    child.stderr.destroy();
+    resolve(`${signal ?? `exit code ${code}`}${said === '' ? '' : `: ${said.trim()}`}`);
   });
+  return promise;
 }
 
 function preamble(settings: ZygoteSettings): string {
