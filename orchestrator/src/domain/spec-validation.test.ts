@@ -62,6 +62,14 @@ describe('a malformed spec', () => {
     ['an environment value over 64 KiB', { ...process('true'), env: { A: 'b'.repeat(64 * 1024) } }, 'spec.env["A"]'],
     ['a variable of ours', { ...process('true'), env: { MUSTER_RUN: '7' } }, 'spec.env["MUSTER_RUN"]'],
     ['a relative directory', { ...process('true'), workingDirectory: 'tmp' }, 'spec.working_directory'],
+    [
+      'more than fits into a frame together',
+      {
+        ...process('true'),
+        env: Object.fromEntries(Array.from({ length: 70 }, (_, at) => [`V${at}`, 'x'.repeat(60_000)])),
+      },
+      'spec',
+    ],
     ['standard input over 1 MiB', { ...process('true'), stdin: new Uint8Array(1024 * 1024 + 1) }, 'spec.stdin'],
     ['a negative run timeout', { ...process('true'), timeouts: { run: durationFromMs(-5) } }, 'spec.timeouts.run'],
     ['a run timeout of zero', { ...process('true'), timeouts: { run: durationFromMs(0) } }, 'spec.timeouts.run'],

@@ -1,7 +1,8 @@
 // What a JobSpec must be, checked once at submission. Limits are those that job_spec.proto and workload.proto state.
 // Two answers: what is wrong (INVALID_ARGUMENT), and what is right but not yet possible (UNIMPLEMENTED, spec-support.ts).
+import { toBinary } from '@bufbuild/protobuf';
 import { type Duration, durationMs } from '@bufbuild/protobuf/wkt';
-import type { JobSpec } from '@muster/gen/muster/job/v1/job_spec_pb';
+import { type JobSpec, JobSpecSchema } from '@muster/gen/muster/job/v1/job_spec_pb';
 import type { Process, Script } from '@muster/gen/muster/job/v1/workload_pb';
 import type { Problem } from './problem.ts';
 import { labelProblems, selectorProblems } from './selector.ts';
@@ -9,6 +10,8 @@ import { isKnownSignal } from './stop-signal.ts';
 
 /** 1 MiB: scripts, standard input and the whole of argv. */
 const ONE_MIB = 1024 * 1024;
+/** A frame has at most 4 MiB (P7), and a spec goes to its node in one: 64 KiB are left for what is around it. */
+const LONGEST_SPEC_BYTES = 4 * ONE_MIB - 64 * 1024;
 /** Linux takes no longer argument or environment string (MAX_ARG_STRLEN, 32 pages of 4 KiB). */
 const LONGEST_ARGUMENT_BYTES = 128 * 1024;
 const MOST_ENV_VARIABLES = 1000;
@@ -25,6 +28,7 @@ const INTERPRETER_NAME = /^[A-Za-z0-9._+-]{1,63}$/;
 /** Everything that is wrong with a spec; empty when it is well formed. `at` is the path of the spec, "spec" by default. */
 export function specProblems(spec: JobSpec, at = 'spec'): readonly Problem[] {
   return [
+    ...sizeProblems(spec, at),
     ...nameProblems(spec, at),
     ...workloadProblems(spec, `${at}.workload`),
     ...labelProblems(spec.labels, `${at}.labels`),
@@ -38,6 +42,17 @@ export function specProblems(spec: JobSpec, at = 'spec'): readonly Problem[] {
     ...(spec.priority !== undefined && spec.priority > HIGHEST_PRIORITY
       ? [{ field: `${at}.priority`, message: `${spec.priority} is over 100` }]
       : []),
+  ];
+}
+
+function sizeProblems(spec: JobSpec, at: string): Problem[] {
+  const sizeBytes = toBinary(JobSpecSchema, spec).byteLength;
+  if (sizeBytes <= LONGEST_SPEC_BYTES) return [];
+  return [
+    {
+      field: at,
+      message: `${sizeBytes} bytes; at most ${LONGEST_SPEC_BYTES}: put large data where the node can fetch it`,
+    },
   ];
 }
 

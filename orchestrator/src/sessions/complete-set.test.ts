@@ -1,5 +1,7 @@
+import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from '@jest/globals';
 import { AttemptState } from '@muster/gen/muster/job/v1/status_pb';
+import { WorkloadSchema } from '@muster/gen/muster/job/v1/workload_pb';
 import { RawAgent } from '@muster/testing/raw-agent';
 import { fitCompleteSet } from './complete-set.ts';
 import type { Assignment } from './session-ports.ts';
@@ -18,6 +20,18 @@ describe('the COMPLETE set', () => {
       withoutSpec: new Set(),
       following: [],
     });
+  });
+
+  it('counts the arguments of scripts', () => {
+    const content = 'exit 0';
+    const withArguments = (): Assignment => {
+      const { spec, ...rest } = someAssignment();
+      const args = Array.from({ length: 9 }, () => 'x'.repeat(100_000));
+      const workload = create(WorkloadSchema, { kind: { case: 'script', value: { content, args } } });
+      return { ...rest, spec: { ...spec, workload } };
+    };
+    const complete = [withArguments(), withArguments()];
+    expect(fitCompleteSet(complete, new Set()).complete).toHaveLength(1);
   });
 
   it('of a node with many large attempts leaves out the specs that it has, and offers and starts what is new to it', async () => {

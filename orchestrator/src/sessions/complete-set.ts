@@ -49,9 +49,9 @@ function asChanges({ stop, ...assignment }: Assignment): AssignmentChange[] {
 /** About how large an assignment is on the wire; UTF-8 is at most three bytes per UTF-16 unit. */
 export function roughSpecBytes({ spec }: Assignment): number {
   const kind = spec.workload?.kind;
-  const script = kind?.case === 'script' ? kind.value.content.length * 3 : 0;
-  const argv = kind?.case === 'process' ? kind.value.argv.reduce((sum, part) => sum + part.length * 3, 0) : 0;
-  const env = Object.entries(spec.env).reduce((sum, [name, value]) => sum + (name.length + value.length) * 3, 0);
-  // The rest is a name, labels, limits: about a kilobyte.
-  return 1024 + script + argv + env + spec.stdin.byteLength;
+  const texts = [...Object.entries(spec.env).flat(), spec.workingDirectory];
+  if (kind?.case === 'script') texts.push(kind.value.content, ...kind.value.interpreterArgs, ...kind.value.args);
+  if (kind?.case === 'process') texts.push(...kind.value.argv);
+  // Each text has a tag and a length beside it. The rest is a name, labels, limits: about a kilobyte.
+  return texts.reduce((sum, text) => sum + 8 + text.length * 3, 1024 + spec.stdin.byteLength);
 }

@@ -14,6 +14,7 @@ export declare const file_muster_job_v1_job_spec: GenFile;
 
 /**
  * What a user asks for: a workload, where it runs, and the policies that hold for it. Written by the user, never changed by Muster.
+ * 4,128,768 bytes encoded at most (4 MiB less 64 KiB), because it goes to its node in one frame.
  * A field that the running version can not honour is refused at submission with UNIMPLEMENTED and its path, never ignored.
  *
  * @generated from message muster.job.v1.JobSpec
