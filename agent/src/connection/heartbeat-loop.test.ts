@@ -52,4 +52,14 @@ describe('the heartbeat loop', () => {
     stop.abort(new Error('enough'));
     await expect(loop).rejects.toThrow('enough');
   });
+
+  it('P11: counts three periods of a shorter one from its beginning, and not from an answer under the longer one', async () => {
+    const { clock, stop, beats, loop, periodMs } = world([0.5], (nowMs) => (nowMs >= 11_000 ? nowMs : 0));
+    await clock.advance(9_000);
+    periodMs.set(2_000);
+    await clock.advance(3_000);
+    expect(beats).toEqual([0, 10_000, 12_000]);
+    stop.abort(new Error('enough'));
+    await expect(loop).rejects.toThrow('enough');
+  });
 });

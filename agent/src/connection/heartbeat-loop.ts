@@ -26,17 +26,21 @@ export async function runHeartbeatLoop(deps: HeartbeatDeps, signal: AbortSignal)
   const { clock, periodMs } = deps;
   const beganMs = clock.monotonicMs();
   let nextBeatMs = beganMs;
+  let periodBeganMs = beganMs;
   for (;;) {
     const nowMs = clock.monotonicMs();
-    const deafAtMs = (deps.lastAckMs() ?? beganMs) + DEAF_PERIODS * periodMs.value;
+    // Under another period nobody had to answer as soon as this one asks for.
+    const deafAtMs = Math.max(deps.lastAckMs() ?? beganMs, periodBeganMs) + DEAF_PERIODS * periodMs.value;
     if (nowMs >= deafAtMs) return;
     if (nowMs >= nextBeatMs) {
       deps.beat();
       nextBeatMs = nowMs + periodMs.value * (0.9 + 0.2 * deps.random.next());
     }
     const changed = await sleepOrChange(deps, Math.min(nextBeatMs, deafAtMs) - nowMs, signal);
+    if (!changed) continue;
     // A shorter period holds at once; the next beat is never later than it says.
-    if (changed) nextBeatMs = Math.min(nextBeatMs, clock.monotonicMs() + periodMs.value);
+    periodBeganMs = clock.monotonicMs();
+    nextBeatMs = Math.min(nextBeatMs, periodBeganMs + periodMs.value);
   }
 }
 
