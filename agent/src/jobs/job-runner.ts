@@ -300,7 +300,7 @@ export class JobRunner {
 
   /** However many reasons there are to stop: the tree is ended once. */
   #endTreeOnce(signal: AbortSignal): Promise<void> {
-    this.#ending ??= this.#quietly(() => this.#endTree(signal));
+    this.#ending ??= this.#insistently(() => this.#endTree(signal), signal);
     return this.#ending;
   }
 
@@ -324,12 +324,20 @@ export class JobRunner {
     }
   }
 
-  async #quietly(activity: () => Promise<void>): Promise<void> {
-    try {
-      await activity();
-    } catch (error) {
-      if (isAppError(error, 'cancelled')) return;
-      this.#deps.logger.error({ attempt: this.attemptId, reason: errorChain(error) }, 'a run could not be stopped');
+  /** Until it succeeds or the agent ends: a stop is asked for once, and must end (a later agent goes on with it). */
+  async #insistently(activity: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#deps;
+    while (!signal.aborted) {
+      try {
+        return await activity();
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.error(
+          { attempt: this.attemptId, reason: errorChain(error) },
+          'a run could not be stopped; trying again',
+        );
+        await clock.sleep(GO_ON_AGAIN_MS, signal).catch(() => undefined);
+      }
     }
   }
 
