@@ -7,20 +7,30 @@ import type { Dispatch } from './dispatch-state.ts';
 import { type Known, type ReconcilePlan, reconcile } from './reconcile.ts';
 import { applyResult, lengthsOf } from './status-intake.ts';
 
+/** Welcome and COMPLETE set, and what they were made from. */
+export interface PreparedSession extends Reconciliation {
+  /** The node's attempts that were not settled then. */
+  readonly unsettled: ReadonlySet<AttemptId>;
+}
+
 /** Prepares welcome and COMPLETE set. */
 export async function openSession(
   dispatch: Dispatch,
   session: AgentSession,
   hello: HelloReport,
-): Promise<Reconciliation> {
+): Promise<PreparedSession> {
   dropOffers(dispatch, session);
   // A permission to start whose commit is under way must be seen below, or the attempt would be in neither session.
   await Promise.allSettled(dispatch.offers.ofNode(session.nodeId).flatMap((offer) => offer.allowing ?? []));
   const unsettled = await dispatch.store.unsettled(session.nodeId);
-  const known = await lookUp(dispatch, session, hello, unsettled);
+  const { known, ofOthers } = await lookUp(dispatch, session, hello, unsettled);
   const plan = reconcile(session, hello.held, unsettled, (id) => known.get(id) ?? 'unknown');
-  await carryOut(dispatch, session, plan);
-  const positions = await positionsOf(dispatch, [...plan.keep, ...plan.stop.map((each) => each.attemptId)]);
+  await carryOut(dispatch, session, { ...plan, foreign: plan.foreign.filter((id) => !ofOthers.has(id)) });
+  const going = [...plan.keep, ...plan.stop.map((each) => each.attemptId)];
+  const positions = await positionsOf(
+    dispatch,
+    going.filter((id) => !ofOthers.has(id)),
+  );
   return {
     verdicts: [
       ...plan.keep.map((attemptId) => ({ attemptId, verdict: 'keep' as const, acks: positions.get(attemptId) ?? [] })),
@@ -28,6 +38,7 @@ export async function openSession(
       ...plan.forget.map((attemptId) => ({ attemptId, verdict: 'forget' as const, acks: [] })),
     ],
     complete: plan.complete.map(assignmentOf),
+    unsettled: new Set(unsettled.map((each) => each.attempt.id)),
   };
 }
 
@@ -38,7 +49,7 @@ export async function openSession(
 export function tellChanges(
   dispatch: Dispatch,
   session: AgentSession,
-  { verdicts, complete }: Pick<Reconciliation, 'verdicts' | 'complete'>,
+  { verdicts, complete, unsettled }: PreparedSession,
 ): void {
   for (const { attemptId, stop } of complete) {
     const attempt = dispatch.book.get(attemptId)?.attempt;
@@ -46,8 +57,8 @@ export function tellChanges(
     session.assign({ kind: 'stop', attemptId, stoppedBy: attempt.stopRequested });
   }
   const settled = verdicts
-    .filter(({ verdict, attemptId }) => verdict !== 'forget' && dispatch.book.ownerOf(attemptId) === undefined)
-    .map(({ attemptId }) => attemptId);
+    .map(({ attemptId }) => attemptId)
+    .filter((id) => unsettled.has(id) && dispatch.book.get(id) === undefined);
   if (settled.length > 0) session.forget(settled);
 }
 
@@ -64,19 +75,32 @@ export function dropOffers(dispatch: Dispatch, newer: AgentSession | undefined, 
   dispatch.wakeup.notify();
 }
 
-/** What the store knows about held attempts that are settled or nobody's. One look each: nodes hold few of these. */
+/** What the store knows about held attempts that are not open. */
+interface LookUp {
+  readonly known: ReadonlyMap<AttemptId, Known>;
+  /** Attempts of other nodes: this one may neither write nor see anything of them. Those of nodes that are gone for good are nobody's. */
+  readonly ofOthers: ReadonlySet<AttemptId>;
+}
+
+/** One look each: nodes hold few that are settled or nobody's. */
 async function lookUp(
   dispatch: Dispatch,
   session: AgentSession,
   hello: HelloReport,
   unsettled: readonly UnsettledAttempt[],
-): Promise<ReadonlyMap<AttemptId, Known>> {
+): Promise<LookUp> {
   const open = new Set(unsettled.map((each) => each.attempt.id));
   const others = hello.held.map((each) => each.attemptId).filter((id) => !open.has(id));
   const found = await Promise.all(others.map((id) => dispatch.store.findAttempt(id)));
-  return new Map(
-    others.map((id, index) => [id, found[index]?.attempt.nodeId === session.nodeId ? 'settled' : 'unknown']),
-  );
+  const known = new Map<AttemptId, Known>();
+  const ofOthers = new Set<AttemptId>();
+  others.forEach((id, index) => {
+    const nodeId = found[index]?.attempt.nodeId;
+    known.set(id, nodeId === session.nodeId ? 'settled' : 'unknown');
+    if (nodeId === undefined || nodeId === session.nodeId) return;
+    if (dispatch.nodes.endOf(nodeId) === undefined) ofOthers.add(id);
+  });
+  return { known, ofOthers };
 }
 
 async function carryOut(dispatch: Dispatch, session: AgentSession, plan: ReconcilePlan): Promise<void> {

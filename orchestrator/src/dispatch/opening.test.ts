@@ -2,11 +2,13 @@ import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FingerprintSchema } from '@muster/gen/muster/node/v1/fingerprint_pb';
 import { type TempDir, tempDir } from '@muster/testing/temp-dir';
+import type { HelloReport } from '../sessions/session-ports.ts';
 import {
   type DispatchWorld,
   dispatchWorld,
   exitedZero,
   nodeA,
+  nodeB,
   noTallies,
   RecordedSession,
   report,
@@ -53,19 +55,40 @@ async function openWhile(
   };
   const port = makeWorkPort({ ...world.dispatch, logs: { ...world.dispatch.logs, positions } });
   const second = new RecordedSession(nodeA);
-  const held = [{ attemptId, run: 1, state: 'running' as const }];
-  const { verdicts } = await port.opened(second, {
-    highestStoreEpoch: 0,
-    machineIdHash: '',
-    agentVersion: '0',
-    labels: {},
-    fingerprint: create(FingerprintSchema),
-    held,
-  });
+  const { verdicts } = await port.opened(second, helloHolding(attemptId));
   port.established(second);
   await world.settle();
   return { second, verdicts };
 }
+
+describe('an attempt of another node that a hello names', () => {
+  it.each(['runs', 'is settled'])("stays the other node's, and tells nothing, when it %s", async (how) => {
+    const { attemptId, first } = await startedAndGone();
+    if (how === 'is settled') {
+      await world.port.reported(first, report(attemptId, nodeA, exitedZero));
+      await settleLog(world.dispatch, attemptId, noTallies);
+    }
+    const positions = async () => [{ attemptId, run: 1, stream: 'stdout' as const, nextOffsetBytes: 7 }];
+    const port = makeWorkPort({ ...world.dispatch, logs: { ...world.dispatch.logs, positions } });
+    const stranger = new RecordedSession(nodeB);
+    const { verdicts } = await port.opened(stranger, helloHolding(attemptId));
+    port.established(stranger);
+    expect(verdicts).toEqual([{ attemptId, verdict: 'keep', acks: [] }]);
+    expect(stranger.forgotten).toEqual([]);
+    expect(world.dispatch.book.ownerOf(attemptId)).not.toBe(nodeB);
+    expect(await port.reported(stranger, report(attemptId, nodeB, exitedZero))).toBe('unknown');
+  });
+
+  it('is foreign when that node is gone for good, so that a machine enrolled anew with its old ledger can go on', async () => {
+    const { attemptId, first } = await startedAndGone();
+    await world.port.reported(first, report(attemptId, nodeA, exitedZero));
+    await settleLog(world.dispatch, attemptId, noTallies);
+    world.gone.set(nodeA, 'replaced');
+    const again = new RecordedSession(nodeB);
+    await world.port.opened(again, helloHolding(attemptId));
+    expect(await world.port.reported(again, report(attemptId, nodeB, exitedZero))).toBe('taken');
+  });
+});
 
 describe('what happens while a session opens', () => {
   it('is said after the COMPLETE set: a cancel that was stored too late for it', async () => {
@@ -97,6 +120,17 @@ describe('what happens while a session opens', () => {
     expect(second.changes).toEqual([]);
   });
 });
+
+function helloHolding(attemptId: RecordedSession['offered']): HelloReport {
+  return {
+    highestStoreEpoch: 0,
+    machineIdHash: '',
+    agentVersion: '0',
+    labels: {},
+    fingerprint: create(FingerprintSchema),
+    held: [{ attemptId, run: 1, state: 'running' }],
+  };
+}
 
 async function stopOf(jobId: Parameters<DispatchWorld['job']>[0]) {
   const result = await world.store.jobs.requestCancel(jobId, world.clock.nowMs());

@@ -1,25 +1,25 @@
 // Dispatch as sessions see it.
-import type { AgentSession, Reconciliation, WorkPort } from '../sessions/session-ports.ts';
+import type { AgentSession, WorkPort } from '../sessions/session-ports.ts';
 import type { Dispatch } from './dispatch-state.ts';
 import { takeReply } from './offer-replies.ts';
-import { dropOffers, openSession, tellChanges } from './open-session.ts';
+import { dropOffers, openSession, type PreparedSession, tellChanges } from './open-session.ts';
 import { takeStatus } from './status-intake.ts';
 
 /** Joins the functions of this folder. */
 export function makeWorkPort(dispatch: Dispatch): WorkPort {
-  const opening = new WeakMap<AgentSession, Reconciliation>();
+  const opening = new WeakMap<AgentSession, PreparedSession>();
   return {
     async opened(session, hello) {
-      const reconciliation = await openSession(dispatch, session, hello);
-      opening.set(session, reconciliation);
-      return reconciliation;
+      const prepared = await openSession(dispatch, session, hello);
+      opening.set(session, prepared);
+      return prepared;
     },
     established(session) {
-      const reconciliation = opening.get(session);
+      const prepared = opening.get(session);
       opening.delete(session);
       if (session.ended) return;
       dispatch.sessions.set(session.nodeId, session);
-      if (reconciliation !== undefined) tellChanges(dispatch, session, reconciliation);
+      if (prepared !== undefined) tellChanges(dispatch, session, prepared);
       dispatch.queue.forgetRefusals(session.nodeId);
       dispatch.wakeup.notify();
     },
