@@ -61,6 +61,20 @@ describe('an offer', () => {
     ]);
   });
 
+  it('whose session breaks by it leaves the task waiting for the next', async () => {
+    const overfull = new RecordedSession(nodeA);
+    overfull.assign = () => {
+      overfull.ended = true;
+      world.port.closed(overfull);
+    };
+    await world.connect(overfull);
+    const job = await world.submit();
+    expect(world.dispatch.queue.get(job.id, 0)).toBeDefined();
+    const next = new RecordedSession(nodeA);
+    await world.connect(next);
+    expect(next.told).toEqual(['offer']);
+  });
+
   it('goes to another node when the first refuses, and waits with the reason when all do', async () => {
     const a = new RecordedSession(nodeA);
     await world.connect(a);

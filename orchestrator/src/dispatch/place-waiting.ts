@@ -66,5 +66,6 @@ function offer(dispatch: Dispatch, task: WaitingTask, nodeId: NodeId): boolean {
     // The number is given when the start is allowed: an offer that comes to nothing uses none up.
     assignment: { attemptId, jobId: task.jobId, taskIndex: task.taskIndex, attemptNumber: 0, spec: task.spec },
   });
-  return true;
+  // A session that breaks by it (it takes nothing any more) has given its offers back already: the task is to stay in the queue.
+  return dispatch.offers.get(attemptId) !== undefined;
 }
