@@ -150,4 +150,22 @@ describe('the ledger', () => {
     expect(again.attemptIds).toEqual(many);
     for (const id of many) expect(text((await again.entry(id))?.assignment)).toBe(id);
   });
+
+  it('goes on in the new journal where only the directory could not be synced after a compaction', async () => {
+    let broken = false;
+    const disk: Disk = {
+      ...nodeDisk,
+      syncDirectory: (path) =>
+        broken ? Promise.reject(new AppError('internal', 'input/output error')) : nodeDisk.syncDirectory(path),
+    };
+    const ledger = await opened({ disk, journalBytes: 2_048 });
+    const [first, second, third] = [freshId(), freshId(), freshId()];
+    await ledger.recordStarted(first, 'boot', new Uint8Array(1_000));
+    broken = true;
+    await expect(ledger.recordStarted(second, 'boot', new Uint8Array(1_000))).rejects.toThrow('input/output error');
+    await ledger.recordStarted(third, 'boot', new Uint8Array(10));
+    await using after = await reopened();
+    expect(after.attemptIds).toEqual([first, third]);
+    await ledger[Symbol.asyncDispose]();
+  });
 });

@@ -303,18 +303,29 @@ export class Ledger implements AsyncDisposable {
       await file.preallocate(sizeBytes);
       await file.datasync();
       await disk.rename(temporary, path);
-      await disk.syncDirectory(dirname(path));
-      await this.#file.close();
-      this.#file = file;
-      this.#sizeBytes = sizeBytes;
-      this.#endPosition = endPosition;
-      this.#unsynced.clear();
-      for (const [attemptId, entry] of index) this.#index.set(attemptId, entry);
+      await this.#adopt(file, { index, endPosition, sizeBytes });
     } catch (error) {
-      await file.close();
-      await disk.removeTree(temporary);
+      if (file !== this.#file) {
+        await file.close();
+        await disk.removeTree(temporary);
+      }
       throw error;
     }
+    await disk.syncDirectory(dirname(path));
+  }
+
+  /** From the rename on this is the journal: what is written to the old file is lost with this process. */
+  async #adopt(
+    file: DiskFile,
+    { index, endPosition, sizeBytes }: { index: Map<string, IndexEntry>; endPosition: number; sizeBytes: number },
+  ): Promise<void> {
+    const old = this.#file;
+    this.#file = file;
+    this.#sizeBytes = sizeBytes;
+    this.#endPosition = endPosition;
+    this.#unsynced.clear();
+    for (const [attemptId, entry] of index) this.#index.set(attemptId, entry);
+    await old.close();
   }
 
   async #copyLive(file: DiskFile): Promise<{ index: Map<string, IndexEntry>; endPosition: number }> {
