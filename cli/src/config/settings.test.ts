@@ -82,6 +82,12 @@ describe('the settings', () => {
     expect(await loadSettings({}, env)).toEqual({ url: 'https://h:1', token: 't', caPem: undefined });
   });
 
+  it('never repeat a password that somebody wrote into the URL', async () => {
+    const failing = loadSettings({}, { MUSTER_URL: 'https://me:hunter2@h:1/', MUSTER_TOKEN: 't' });
+    await expect(failing).rejects.toThrow('https://HOST:PORT and nothing more');
+    await expect(failing).rejects.not.toThrow('hunter2');
+  });
+
   it('want no colours where NO_COLOR is set', () => {
     expect([wantsColors({}), wantsColors({ NO_COLOR: '1' }), wantsColors({ TERM: 'dumb' })]).toEqual([
       true,

@@ -111,9 +111,9 @@ function checkedUrl(text: string | undefined, problems: string[]): string | unde
   }
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'https:' || url.pathname !== '/' || url.search !== '' || url.username !== '') {
-    problems.push(
-      `${JSON.stringify(text)} is not the URL of an orchestrator: write https://HOST:PORT and nothing more`,
-    );
+    // What stands before an @ may be a password.
+    const shown = text.includes('@') ? 'what is set, with something before an @,' : JSON.stringify(text);
+    problems.push(`${shown} is not the URL of an orchestrator: write https://HOST:PORT and nothing more`);
     return undefined;
   }
   return url.origin;
