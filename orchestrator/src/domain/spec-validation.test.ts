@@ -1,4 +1,4 @@
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { describe, expect, it } from '@jest/globals';
 import { JobSpecSchema, Lifetime } from '@muster/gen/muster/job/v1/job_spec_pb';
@@ -12,7 +12,11 @@ const process = (...argv: string[]): SpecInit => ({ workload: { kind: { case: 'p
 const script = (content: string, interpreter = ''): SpecInit => ({
   workload: { kind: { case: 'script', value: { content, interpreter } } },
 });
-const fieldsOf = (init: SpecInit): string[] => specProblems(create(JobSpecSchema, init)).map((each) => each.field);
+const problemsOf = (init: SpecInit) => {
+  const spec = create(JobSpecSchema, init);
+  return specProblems(spec, toBinary(JobSpecSchema, spec).byteLength);
+};
+const fieldsOf = (init: SpecInit): string[] => problemsOf(init).map((each) => each.field);
 
 describe('a well-formed spec', () => {
   it.each<[string, SpecInit]>([
@@ -26,7 +30,7 @@ describe('a well-formed spec', () => {
     ['no grace at all', { ...process('true'), stop: { signal: 'SIGINT', grace: durationFromMs(0) } }],
     ['an environment with odd but legal names', { ...process('true'), env: { 'a.b': 'c', ünï: '' } }],
   ])('has no problem: %s', (_name, init) => {
-    expect(specProblems(create(JobSpecSchema, init))).toEqual([]);
+    expect(problemsOf(init)).toEqual([]);
   });
 });
 
@@ -99,7 +103,7 @@ describe('a malformed spec', () => {
   });
 
   it('never shows a value of the environment', () => {
-    const problems = specProblems(create(JobSpecSchema, { ...process('true'), env: { A: 'hunter2\0' } }));
+    const problems = problemsOf({ ...process('true'), env: { A: 'hunter2\0' } });
     expect(JSON.stringify(problems)).not.toContain('hunter2');
   });
 });

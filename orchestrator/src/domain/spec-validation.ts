@@ -1,8 +1,7 @@
 // What a JobSpec must be, checked once at submission. Limits are those that job_spec.proto and workload.proto state.
 // Two answers: what is wrong (INVALID_ARGUMENT), and what is right but not yet possible (UNIMPLEMENTED, spec-support.ts).
-import { toBinary } from '@bufbuild/protobuf';
 import { type Duration, durationMs } from '@bufbuild/protobuf/wkt';
-import { type JobSpec, JobSpecSchema } from '@muster/gen/muster/job/v1/job_spec_pb';
+import type { JobSpec } from '@muster/gen/muster/job/v1/job_spec_pb';
 import type { Process, Script } from '@muster/gen/muster/job/v1/workload_pb';
 import type { Problem } from './problem.ts';
 import { labelProblems, selectorProblems } from './selector.ts';
@@ -25,10 +24,14 @@ const LONGEST_GRACE_MS = 60 * 60 * SECOND_MS;
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u;
 const INTERPRETER_NAME = /^[A-Za-z0-9._+-]{1,63}$/;
 
-/** Everything that is wrong with a spec; empty when it is well formed. `at` is the path of the spec, "spec" by default. */
-export function specProblems(spec: JobSpec, at = 'spec'): readonly Problem[] {
+/**
+ * Everything that is wrong with a spec; empty when it is well formed.
+ * @param encodedBytes its size as it goes to its node
+ * @param at its path
+ */
+export function specProblems(spec: JobSpec, encodedBytes: number, at = 'spec'): readonly Problem[] {
   return [
-    ...sizeProblems(spec, at),
+    ...sizeProblems(encodedBytes, at),
     ...nameProblems(spec, at),
     ...workloadProblems(spec, `${at}.workload`),
     ...labelProblems(spec.labels, `${at}.labels`),
@@ -45,8 +48,7 @@ export function specProblems(spec: JobSpec, at = 'spec'): readonly Problem[] {
   ];
 }
 
-function sizeProblems(spec: JobSpec, at: string): Problem[] {
-  const sizeBytes = toBinary(JobSpecSchema, spec).byteLength;
+function sizeProblems(sizeBytes: number, at: string): Problem[] {
   if (sizeBytes <= LONGEST_SPEC_BYTES) return [];
   return [
     {

@@ -1,6 +1,6 @@
 // Submission: check, find the targets, store. What is returned is durable. Nodes are asked whether they take the job while it is being
 // stored: an offer promises nothing, and the permission to start comes after the job in the store or not at all.
-import { create } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import type { Clock } from '@muster/common/clock/clock';
 import { AppError } from '@muster/common/errors/app-error';
 import { asJobId, type Ids } from '@muster/common/ids/ids';
@@ -105,7 +105,7 @@ function waitingJob({ id, spec, submittedAtMs, tasks }: NewJob): WaitingJob {
 
 function checkedSpec(spec: JobSpec | undefined): JobSpec {
   if (spec === undefined) throw new AppError('invalid_argument', 'missing; say what to run', { field: 'spec' });
-  throwProblems('invalid_argument', specProblems(spec));
+  throwProblems('invalid_argument', specProblems(spec, toBinary(JobSpecSchema, spec).byteLength));
   throwProblems('unimplemented', unsupportedProblems(spec));
   return spec;
 }
