@@ -9,7 +9,7 @@ import {
   type CreateJoinTokenRequest,
   type JoinTokenSchema,
 } from '@muster/gen/muster/control/v1/access_service_pb';
-import { Role } from '@muster/gen/muster/control/v1/role_pb';
+import type { Role } from '@muster/gen/muster/control/v1/role_pb';
 import type { ApiKeyRecord, KeyRole } from '../access/access-store.ts';
 import type { ApiKeys } from '../access/api-keys.ts';
 import { type Problem, throwProblems } from '../domain/problem.ts';
@@ -17,6 +17,7 @@ import { labelProblems } from '../domain/selector.ts';
 import type { JoinTokenRecord } from '../pki/enrollment-store.ts';
 import type { JoinTokens } from '../pki/join-tokens.ts';
 import { principalOf } from './call-context.ts';
+import { keyRoleOf, roleToWire } from './key-role.ts';
 import { type PageTokens, pageSizeOf } from './page-token.ts';
 import { type ServedService, serve } from './served-service.ts';
 
@@ -124,26 +125,8 @@ function apiKeyToWire(record: ApiKeyRecord): MessageInitShape<typeof ApiKeySchem
   return { id, name, role: roleToWire(record.role), createdTime: timestampFromMs(record.createdAtMs), revoked };
 }
 
-function roleToWire(role: KeyRole): Role {
-  switch (role) {
-    case 'viewer':
-      return Role.VIEWER;
-    case 'operator':
-      return Role.OPERATOR;
-    case 'admin':
-      return Role.ADMIN;
-  }
-}
-
 function requiredRole(role: Role): KeyRole {
-  switch (role) {
-    case Role.VIEWER:
-      return 'viewer';
-    case Role.OPERATOR:
-      return 'operator';
-    case Role.ADMIN:
-      return 'admin';
-    default:
-      throw new AppError('invalid_argument', 'must be viewer, operator or admin', { field: 'role' });
-  }
+  const known = keyRoleOf(role);
+  if (known !== undefined) return known;
+  throw new AppError('invalid_argument', 'must be viewer, operator or admin', { field: 'role' });
 }

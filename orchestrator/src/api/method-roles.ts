@@ -5,6 +5,7 @@ import { type DescMethod, type DescService, getOption, hasOption } from '@bufbui
 import { AppError } from '@muster/common/errors/app-error';
 import { least_role, Role } from '@muster/gen/muster/control/v1/role_pb';
 import type { KeyRole } from '../access/access-store.ts';
+import { keyRoleOf } from './key-role.ts';
 
 const foreignServices: ReadonlyMap<string, Role> = new Map([
   ['grpc.health.v1.Health', Role.ANONYMOUS],
@@ -45,18 +46,7 @@ function leastRoleOf(method: DescMethod): LeastRole | undefined {
   const role = hasOption(method, least_role)
     ? getOption(method, least_role)
     : foreignServices.get(method.parent.typeName);
-  switch (role) {
-    case Role.ANONYMOUS:
-      return 'anonymous';
-    case Role.VIEWER:
-      return 'viewer';
-    case Role.OPERATOR:
-      return 'operator';
-    case Role.ADMIN:
-      return 'admin';
-    default:
-      return undefined;
-  }
+  return role === Role.ANONYMOUS ? 'anonymous' : keyRoleOf(role);
 }
 
 function rankOf(role: LeastRole): number {
